@@ -1,0 +1,46 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .library(name: "Sluice", targets: ["Sluice"]),
+    .executable(name: "sluice", targets: ["SluiceCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .target(name: "CSystem"),
+    .target(name: "JSON"),
+    .target(name: "SQLite", dependencies: ["CSQLite"]),
+    .target(name: "EventLoop", dependencies: ["CLibuv"]),
+    .target(name: "Sluice", dependencies: ["SQLite", "JSON", "CSystem"]),
+    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem"]),
+    .target(
+      name: "SluiceWorker",
+      dependencies: ["Spool", "EventLoop", "Sluice", "JSON", "TOMLKit"]),
+    .executableTarget(
+      name: "SluiceCLI",
+      dependencies: [
+        "SluiceWorker",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"]),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
+    .testTarget(name: "SluiceTests", dependencies: ["Sluice", "TestSupport"]),
+    .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
+    .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
+    .testTarget(
+      name: "WorkerTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
+    .testTarget(
+      name: "CrashTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

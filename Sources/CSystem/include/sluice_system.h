@@ -1,0 +1,26 @@
+#ifndef SLUICE_SYSTEM_H
+#define SLUICE_SYSTEM_H
+/* Linux calls that Swift's Glibc overlay cannot import: variadic ones and those behind _GNU_SOURCE. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* fcntl(fd, F_SETLEASE, type): 0, or -1 with errno. */
+int sluice_setlease(int fd, int type);
+/* openat with a mode (variadic in C). */
+int sluice_openat(int dirfd, const char *path, int flags, unsigned int mode);
+/* syncfs(2), behind _GNU_SOURCE. */
+int sluice_syncfs(int fd);
+
+/* What statx(2) tells of one file; birth is 0 where the file system keeps none. */
+struct sluice_statx {
+  unsigned long long dev, ino, size;
+  unsigned int mode, nlink, uid, gid;
+  long long ctime_ns, mtime_ns, birth_ns;
+};
+/* statx of `path` in `dirfd` without following a symlink; path "" means dirfd itself. */
+int sluice_statx(int dirfd, const char *path, struct sluice_statx *out);
+#endif

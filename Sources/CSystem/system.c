@@ -1,0 +1,33 @@
+#include "sluice_system.h"
+#include <string.h>
+#include <sys/sysmacros.h>
+
+int sluice_setlease(int fd, int type) { return fcntl(fd, F_SETLEASE, type); }
+
+int sluice_openat(int dirfd, const char *path, int flags, unsigned int mode) {
+  return openat(dirfd, path, flags, mode);
+}
+
+int sluice_syncfs(int fd) { return syncfs(fd); }
+
+static long long ns(struct statx_timestamp t) {
+  return (long long)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+int sluice_statx(int dirfd, const char *path, struct sluice_statx *out) {
+  struct statx x;
+  unsigned int mask = STATX_BASIC_STATS | STATX_BTIME;
+  int flags = AT_SYMLINK_NOFOLLOW | (path[0] ? 0 : AT_EMPTY_PATH);
+  if (statx(dirfd, path, flags, mask, &x) != 0) return -1;
+  out->dev = makedev(x.stx_dev_major, x.stx_dev_minor);
+  out->ino = x.stx_ino;
+  out->size = x.stx_size;
+  out->mode = x.stx_mode;
+  out->nlink = x.stx_nlink;
+  out->uid = x.stx_uid;
+  out->gid = x.stx_gid;
+  out->ctime_ns = ns(x.stx_ctime);
+  out->mtime_ns = ns(x.stx_mtime);
+  out->birth_ns = (x.stx_mask & STATX_BTIME) ? ns(x.stx_btime) : 0;
+  return 0;
+}

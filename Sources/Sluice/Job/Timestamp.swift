@@ -1,0 +1,100 @@
+import Glibc
+
+/// An instant of the wall clock in nanoseconds since 1970-01-01T00:00:00Z.
+///
+/// Used for what is written down (arrival, results, ledger). Running times are measured with
+/// `MonotonicTime`, which a clock that is set does not disturb.
+public struct Timestamp: Sendable, Hashable, Comparable {
+  public var nanoseconds: Int64
+
+  public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  public static func now() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
+
+  /// Seconds from `earlier` to this instant; negative where the clock was set back.
+  public func seconds(since earlier: Timestamp) -> Double {
+    Double(nanoseconds - earlier.nanoseconds) / 1e9
+  }
+
+  /// This instant moved by `seconds`, saturating at the ends of the range.
+  public func advanced(bySeconds seconds: Double) -> Timestamp {
+    let delta = seconds * 1e9
+    if delta >= 9.2e18 { return Timestamp(nanoseconds: .max) }
+    if delta <= -9.2e18 { return Timestamp(nanoseconds: .min) }
+    let (sum, overflow) = nanoseconds.addingReportingOverflow(Int64(delta))
+    return Timestamp(nanoseconds: overflow ? (delta > 0 ? .max : .min) : sum)
+  }
+
+  /// RFC 3339 in UTC with microseconds: `2026-01-01T00:00:00.000123Z`, always 27 bytes.
+  public var rfc3339: String {
+    var seconds = nanoseconds / 1_000_000_000
+    var rest = nanoseconds % 1_000_000_000
+    if rest < 0 {
+      rest += 1_000_000_000
+      seconds -= 1
+    }
+    var days = seconds / 86_400
+    var second = seconds % 86_400
+    if second < 0 {
+      second += 86_400
+      days -= 1
+    }
+    let (year, month, day) = Self.civil(fromDays: days)
+    func pad(_ value: Int64, _ width: Int) -> String {
+      let digits = String(value)
+      return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+    return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2) + "T" + pad(second / 3600, 2)
+      + ":" + pad(second / 60 % 60, 2) + ":" + pad(second % 60, 2) + "." + pad(rest / 1000, 6) + "Z"
+  }
+
+  /// Year, month and day of a count of days since 1970-01-01 (proleptic Gregorian; Howard
+  /// Hinnant's `civil_from_days`).
+  private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    let z = days + 719_468
+    let era = (z >= 0 ? z : z - 146_096) / 146_097
+    let dayOfEra = z - era * 146_097
+    let yearOfEra =
+      (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shifted = (5 * dayOfYear + 2) / 153
+    let month = shifted < 10 ? shifted + 3 : shifted - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    return (year, month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+  }
+}
+
+/// An instant of the monotonic clock in nanoseconds; only differences mean anything.
+public struct MonotonicTime: Sendable, Hashable, Comparable {
+  public var nanoseconds: Int64
+
+  public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  public static func now() -> MonotonicTime {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+
+  public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
+
+  public func seconds(since earlier: MonotonicTime) -> Double {
+    Double(nanoseconds - earlier.nanoseconds) / 1e9
+  }
+
+  public func advanced(bySeconds seconds: Double) -> MonotonicTime {
+    let delta = min(max(seconds * 1e9, -9e18), 9e18)
+    let (sum, overflow) = nanoseconds.addingReportingOverflow(Int64(delta))
+    return MonotonicTime(nanoseconds: overflow ? (delta > 0 ? .max : .min) : sum)
+  }
+}
