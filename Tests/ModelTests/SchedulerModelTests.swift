@@ -21,6 +21,38 @@ struct SchedulerModelTests {
   }
 }
 
+extension SchedulerModelTests {
+  @Test("a backlog of thousands, a third of it cancelled, leaves in order; then the next one does")
+  func backlog() {
+    var random = SeededGenerator(seed: 7)
+    var scheduler = PriorityScheduler<Int64>()
+    for round in 0..<2 {
+      var expected: [Int64] = []
+      let arrivals = Array(Int64(0)..<3000).shuffled(using: &random)
+      for (key, arrival) in arrivals.enumerated() {
+        scheduler.enqueue(
+          arrival, key: UInt64(key), lane: .normal, arrival: Timestamp(nanoseconds: arrival),
+          name: "round \(round)")
+      }
+      for (key, arrival) in arrivals.enumerated() {
+        if key % 3 == 0 {
+          let removed = scheduler.remove(key: UInt64(key))
+          #expect(removed == arrival)
+        } else {
+          expected.append(arrival)
+        }
+      }
+      scheduler._checkInvariants()
+      var order: [Int64] = []
+      while let job = scheduler.next(now: Timestamp(nanoseconds: 3000)) {
+        order.append(job.element)
+      }
+      #expect(order == expected.sorted())
+      scheduler._checkInvariants()
+    }
+  }
+}
+
 /// One random history and both schedulers in it.
 private struct History {
   private var random: SeededGenerator
