@@ -179,8 +179,8 @@ class Worker:
         return peak / 1024, usage.ru_utime + usage.ru_stime, self.process.returncode
 
     def settle(self):
-        """Waits until it holds its spool and has come to rest."""
-        deadline = time.monotonic() + 20
+        """Waits until it has come to rest, or for 5 s: one that never rests is a finding too."""
+        deadline = time.monotonic() + 5
         before = -1.0
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -190,7 +190,6 @@ class Worker:
             if now - before < 0.005:
                 return
             before = now
-        raise SystemExit("the worker does not come to rest")
 
     def said(self):
         self.log.seek(0)
