@@ -21,10 +21,12 @@ die() {
   exit 1
 }
 
-# Whether the tool, or the library known to pkg-config, is there.
+# have THING: whether the tool, the library known to pkg-config, or the headers are there.
 have() {
   case $1 in
     lib:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#lib:}" ;;
+    libstdc++) compgen -G '/usr/include/c++/*/vector' >/dev/null ;;
+    ca-certificates) [[ -s /etc/ssl/certs/ca-certificates.crt ]] ;;
     *) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 ]] ;;
   esac
 }
@@ -34,6 +36,8 @@ package_of() {
   case $1 in
     lib:sqlite3) echo libsqlite3-dev ;;
     lib:libuv) echo libuv1-dev ;;
+    libstdc++) echo libstdc++-12-dev ;;
+    ld) echo binutils ;;
     cc) echo gcc ;;
     mkfs.ext4) echo e2fsprogs ;;
     *) echo "$1" ;;
@@ -79,5 +83,6 @@ require() {
 require_build() {
   command -v swift >/dev/null ||
     die "swift is not in PATH; Swift 6.1 or later is at https://www.swift.org/install/linux/"
-  require git pkg-config lib:sqlite3 lib:libuv
+  # git and the certificates fetch the dependencies; one of these is in C++.
+  require git ca-certificates ld libstdc++ pkg-config lib:sqlite3 lib:libuv
 }
