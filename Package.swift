@@ -30,7 +30,8 @@ let package = Package(
         "SluiceWorker",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .target(name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),

@@ -32,6 +32,13 @@ public final class Authorizer {
 
   public init() {}
 
+  /// Refuses what SQLite would not ask about: VACUUM, which cannot run inside a transaction.
+  func refuseVacuum() {
+    denial = Denial(
+      message: "VACUUM is not allowed in a job",
+      hint: "drop a control job: {\"control\":\"vacuum\"}")
+  }
+
   /// Forgets what the last statement did.
   public func reset() {
     denial = nil
@@ -75,7 +82,15 @@ public final class Authorizer {
         Denial(
           message: "\(word) is not allowed",
           hint: "name the other database under [databases] and give the job a \"database\""))
-    case SQLITE_TRANSACTION, SQLITE_SAVEPOINT:
+    case SQLITE_TRANSACTION:
+      // BEGIN and COMMIT compile, so that a script's own join the job's transaction: whoever runs
+      // the job never steps them.
+      guard Self.equal(first, "ROLLBACK") else {
+        traits.insert(.transactionControl)
+        return nil
+      }
+      return .deny(Self.transactionDenial)
+    case SQLITE_SAVEPOINT:
       return .deny(Self.transactionDenial)
     case SQLITE_FUNCTION:
       guard Self.equal(second, "load_extension") else { return nil }
@@ -92,7 +107,7 @@ public final class Authorizer {
     }
   }
 
-  static let transactionDenial = Denial(
+  private static let transactionDenial = Denial(
     message: "a job is one transaction of its own; it may not end or nest it",
     hint: "leave out ROLLBACK, SAVEPOINT and RELEASE, and use \"expect\" to undo a job")
 
@@ -143,7 +158,8 @@ public final class Authorizer {
       SQLITE_DROP_TEMP_TRIGGER, SQLITE_DROP_TEMP_VIEW:
       traits.insert([.temporary, .schemaChange])
     case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
-      traits.insert(.writesRows)
+      // CREATE and DROP write rows too, of `sqlite_master`, but leave `changes()` alone.
+      if leadingKeyword?.isRowChange == true { traits.insert(.writesRows) }
     case SQLITE_FUNCTION:
       noteFunction(second)
     case SQLITE_PRAGMA:

@@ -110,6 +110,10 @@ public struct Connection: ~Copyable {
       let rest = UnsafeBufferPointer(rebasing: bytes[offset...])
       authorizer.leadingKeyword = SQLKeyword(of: rest)
       defer { authorizer.leadingKeyword = nil }
+      if authorizer.leadingKeyword == .vacuum {
+        authorizer.refuseVacuum()
+        return .failure(SQLiteError(code: SQLITE_AUTH, message: "not authorized"))
+      }
       let result = compile(rest)
       if offset == 0, case .success(let (_, length)?) = result {
         isWhole = SQLKeyword(of: UnsafeBufferPointer(rebasing: rest[length...])) == .none

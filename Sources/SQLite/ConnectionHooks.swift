@@ -34,7 +34,7 @@ final class ConnectionHooks {
       }, pointer)
     sqlite3_progress_handler(
       handle, Self.progressSteps,
-      { ConnectionHooks.of($0).interrupt.shouldStop() ? 1 : 0 }, pointer)
+      { ConnectionHooks.of($0).interrupt.isDue ? 1 : 0 }, pointer)
     sqlite3_wal_hook(
       handle,
       { context, _, _, pages in

@@ -26,23 +26,32 @@ public final class Interrupt: Sendable {
   /// Monotonic nanoseconds; `Int64.max` for none.
   private let deadline = Atomic<Int64>(.max)
   private let groupDeadline = Atomic<Int64>(.max)
+  private let runsAlone = Atomic<Bool>(false)
+  private let isUnwelcome = Atomic<Bool>(false)
 
   public init() {}
 
   /// Why the last statement was stopped, or nil.
   public var reason: Reason? { Reason(rawValue: reasonValue.load(ordering: .relaxed)) }
 
-  /// Forgets an earlier stop and sets the deadlines of what runs next.
+  /// Forgets an earlier stop and sets the bounds of the job that runs next.
   /// - Parameters:
-  ///   - deadline: monotonic nanoseconds after which it is stopped with `.timeout`.
-  ///   - groupDeadline: likewise with `.groupWindow`.
-  public func arm(deadline: Int64, groupDeadline: Int64 = .max) {
+  ///   - groupDeadline: monotonic nanoseconds after which it is stopped with `.groupWindow`, or,
+  ///     where it runs alone, with `.preempted` if `preempt()` was called.
+  ///   - runsAlone: whether no other job shares its transaction.
+  public func arm(groupDeadline: Int64 = .max, runsAlone: Bool = false) {
     reasonValue.store(0, ordering: .relaxed)
-    self.deadline.store(deadline, ordering: .relaxed)
+    deadline.store(.max, ordering: .relaxed)
     self.groupDeadline.store(groupDeadline, ordering: .relaxed)
+    self.runsAlone.store(runsAlone, ordering: .relaxed)
+    isUnwelcome.store(false, ordering: .relaxed)
   }
 
-  /// Sets the deadline of the next statement of the same job; an earlier stop stands.
+  /// More urgent work waits: the job is stopped unless it ends within the group's window.
+  public func preempt() { isUnwelcome.store(true, ordering: .relaxed) }
+
+  /// Sets the deadline of the job's next statement, in monotonic nanoseconds; after it the
+  /// statement is stopped with `.timeout`. An earlier stop stands.
   public func extend(deadline: Int64) {
     self.deadline.store(deadline, ordering: .relaxed)
   }
@@ -53,8 +62,9 @@ public final class Interrupt: Sendable {
       expected: 0, desired: reason.rawValue, ordering: .relaxed)
   }
 
-  /// Whether the statement must stop now; called by SQLite.
-  func shouldStop() -> Bool {
+  /// Whether the job must stop now. SQLite asks while a statement runs on; whoever runs many short
+  /// ones asks between them.
+  public var isDue: Bool {
     if reasonValue.load(ordering: .relaxed) != 0 { return true }
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
@@ -63,10 +73,13 @@ public final class Interrupt: Sendable {
       stop(.timeout)
       return true
     }
-    if now >= groupDeadline.load(ordering: .relaxed) {
+    guard now >= groupDeadline.load(ordering: .relaxed) else { return false }
+    if runsAlone.load(ordering: .relaxed) {
+      guard isUnwelcome.load(ordering: .relaxed) else { return false }
+      stop(.preempted)
+    } else {
       stop(.groupWindow)
-      return true
     }
-    return false
+    return true
   }
 }

@@ -16,6 +16,8 @@ public struct StatementTraits: OptionSet, Sendable, Hashable {
   public static let settingPragma = StatementTraits(rawValue: 1 << 4)
   /// Its result may differ from one run to the next on the same data.
   public static let volatile = StatementTraits(rawValue: 1 << 5)
-  /// It writes rows of some table.
+  /// It is an INSERT, REPLACE, UPDATE or DELETE, which sets `changes()`.
   public static let writesRows = StatementTraits(rawValue: 1 << 6)
+  /// It is BEGIN or COMMIT, which joins the job's transaction and must not be stepped.
+  public static let transactionControl = StatementTraits(rawValue: 1 << 7)
 }

@@ -66,10 +66,23 @@ public struct NamedParameter: Sendable {
 /// A value given outright, or one that the job itself will produce before it is needed.
 public enum Parameter: Sendable {
   case value(Value)
-  /// Column of a row that an earlier statement of the same job returned; all counted from 0.
-  case result(statement: Int, row: Int, column: Int)
+  /// A column of a row that an earlier statement of the same job returned.
+  case result(ResultPlace)
   /// The job's `last_insert_rowid()` so far.
   case lastInsertRowid
+}
+
+/// Where a returned value stands in a job's result; all counted from 0.
+public struct ResultPlace: Sendable, Hashable {
+  public var statement: Int
+  public var row: Int
+  public var column: Int
+
+  public init(statement: Int, row: Int, column: Int) {
+    self.statement = statement
+    self.row = row
+    self.column = column
+  }
 }
 
 /// What must be true of a statement's outcome; otherwise the job is rolled back.
