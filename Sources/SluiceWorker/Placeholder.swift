@@ -1,1 +1,1 @@
-// placeholder
+public func runWorker(options: RunOptions) -> Int32 { 69 }
