@@ -27,7 +27,7 @@ let package = Package(
     .executableTarget(
       name: "SluiceCLI",
       dependencies: [
-        "SluiceWorker",
+        "SluiceWorker", "Spool", "EventLoop", "Sluice", "SQLite", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
@@ -39,7 +39,8 @@ let package = Package(
     .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(
-      name: "WorkerTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
+      name: "WorkerTests",
+      dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(
       name: "CrashTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
   ],

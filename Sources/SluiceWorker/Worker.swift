@@ -36,58 +36,56 @@ final class Worker {
   private var restPatience = 0.05
   private var pending: [String: [JobTicket]] = [:]
 
-  init(_ settings: WorkerSettings, log: WorkerLog) throws(WorkerError) {
+  /// Takes the spool, opens the databases and puts in order what the worker before left.
+  /// - Throws: a `WorkerError` where it cannot work here.
+  init(_ settings: WorkerSettings, log: WorkerLog) throws {
     self.settings = settings
     self.log = log
     umask(settings.umask)
-    do {
-      layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
-      try layout.checkWritable()
-      lock = try SpoolLock.acquire(layout)
-      loop = try Loop()
-      wakeup = try Wakeup(on: loop) {}
-      let trigger = wakeup.trigger
-      active = ActiveJobs { trigger.wake() }
-      let results = ResultWriter(layout)
-      let settler = Settler(results, engines: engines, log: log)
-      publisher = Publisher(
-        results, active: active, settler: settler, counts: counts, log: log)
-      intake = JobIntake(
-        JobDecoder(limits: settings.limits), databases: Set(settings.databases.keys))
-      let recovery = try WorkerRecovery(layout, end: lock.previousEnd, log: log)
-      for (name, path) in settings.databases {
-        try engines.add(openEngine(name, path, recovery: recovery))
-      }
-      let start = try recovery.run(engines: engines, results: results)
-      claim = JobClaim(
-        layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
-      let publisher = publisher
-      threads.append(try OwnedThread(name: "publisher") { publisher.run() })
-      threads.append(try OwnedThread(name: "settler") { settler.run() })
-      try watch()
-      readmit(start)
-    } catch {
-      throw WorkerError(error)
+    layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
+    try layout.checkWritable()
+    lock = try SpoolLock.acquire(layout)
+    loop = try Loop()
+    wakeup = try Wakeup(on: loop) {}
+    let trigger = wakeup.trigger
+    active = ActiveJobs { trigger.wake() }
+    let results = ResultWriter(layout)
+    let settler = Settler(results, engines: engines, log: log)
+    publisher = Publisher(results, active: active, settler: settler, counts: counts, log: log)
+    intake = JobIntake(
+      JobDecoder(limits: settings.limits), databases: Set(settings.databases.keys))
+    let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)
+    let identity = try SpoolIdentity.ofSpool(layout)
+    for (name, path) in settings.databases {
+      var configuration = settings.engine
+      configuration.name = name
+      configuration.path = path
+      configuration.spool = identity.value
+      let record = try recovery.inFlightRecord(of: name)
+      engines.add(try Self.open(configuration, record, publisher, log))
     }
+    let start = try recovery.run(engines: engines, results: results)
+    claim = JobClaim(
+      layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
+    let publisher = publisher
+    threads.append(try OwnedThread(name: "publisher") { publisher.run() })
+    threads.append(try OwnedThread(name: "settler") { settler.run() })
+    try watch()
+    readmit(start)
   }
 
-  private func openEngine(
-    _ name: String, _ path: String, recovery: WorkerRecovery
+  private static func open(
+    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ publisher: Publisher,
+    _ log: WorkerLog
   ) throws -> Engine {
-    var configuration = settings.engine
-    configuration.name = name
-    configuration.path = path
-    configuration.spool = try SpoolIdentity.ofSpool(layout).value
-    let record = try recovery.inFlightRecord(of: name)
-    let log = log
-    let publisher = publisher
+    let name = configuration.name
     do throws(JobError) {
       return try Engine(
         configuration, observer: RunRecorder(record: record), report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       throw WorkerError(
-        "cannot use the database \(path): \(error.message) (\(error.code))",
+        "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
         hint: error.code == "SQLITE_NOTADB"
           ? "give another path, or move that file away" : "see that its directory is writable")
     }
@@ -214,7 +212,7 @@ final class Worker {
       admit(job)
     case .rejected(let name, let error):
       active.add(name, bytes: 0)
-      handle(intake.reject(name, error), bytes: 0)
+      handle(intake.reject(name, nil, error))
     case .waiting(let hold, let until): scanner.postpone(entry, hold: hold, until: until)
     case .refused(let error):
       if scanner.refuse(entry) { log.say("left where it is: \(error)") }
@@ -245,7 +243,7 @@ final class Worker {
     }
   }
 
-  private func handle(_ verdict: JobIntake.Verdict, bytes: Int = 0, alone: Bool = false) {
+  private func handle(_ verdict: JobIntake.Verdict, alone: Bool = false) {
     switch verdict {
     case .run(let ticket) where alone: engines[ticket.job.database]?.submit([ticket], alone: true)
     case .run(let ticket): pending[ticket.job.database, default: []].append(ticket)
@@ -277,7 +275,7 @@ final class Worker {
         }
       case .rejected(let name, let error):
         active.add(name, bytes: 0)
-        handle(intake.reject(name, error))
+        handle(intake.reject(name, nil, error))
       case .gone, .waiting: break
       case .refused(let error), .unavailable(let error):
         log.say("cannot read a claimed job, which waits for the next start: \(error)")

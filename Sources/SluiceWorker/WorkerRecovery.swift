@@ -17,7 +17,7 @@ final class WorkerRecovery {
   private let log: WorkerLog
   private var inFlight: Set<UInt64> = []
 
-  init(_ layout: SpoolLayout, end: PreviousEnd, log: WorkerLog) throws {
+  init(_ layout: SpoolLayout, end: PreviousEnd, log: WorkerLog) {
     self.layout = layout
     self.end = end
     self.log = log

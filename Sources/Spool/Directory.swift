@@ -146,6 +146,13 @@ extension Directory {
     }
   }
 
+  /// Renames `name` to `newName` in `target`, where nothing of that name may be yet (`EEXIST`).
+  public func renameNew(
+    _ name: UnsafePointer<CChar>, to target: Directory, _ newName: UnsafePointer<CChar>
+  ) throws(FileError) {
+    try tryRenameNew(name, to: target, newName).get(.rename, pathOf(name))
+  }
+
   /// As `tryRename`, but EEXIST where `newName` is there already.
   func tryRenameNew(
     _ name: UnsafePointer<CChar>, to target: Directory, _ newName: UnsafePointer<CChar>

@@ -1,7 +1,7 @@
 import Sluice
 
 /// Which jobs of one database are being run at this moment, kept where a killed process leaves it:
-/// in the page cache of `active/.inflight-DATABASE`.
+/// in the page cache of `.inflight-DATABASE`.
 ///
 /// Written by `pwrite` and never synced: it answers only what a `kill -9` leaves to ask. The writer
 /// thread has one region, each reader thread a slot of its own, so no lock is needed; different
@@ -26,8 +26,8 @@ public final class InFlightRecord: Sendable {
   /// disk that fills up later does not fail the notes.
   public init(_ layout: SpoolLayout, database: String) throws(FileError) {
     let name = Self.prefix + database
-    left = Self.parse(try layout.active.contents(name) ?? [])
-    file = try layout.active.openForUpdate(name)
+    left = Self.parse(try layout.root.contents(name) ?? [])
+    file = try layout.root.openForUpdate(name)
     try file.write([UInt8](repeating: 0, count: Self.length), at: 0)
   }
 

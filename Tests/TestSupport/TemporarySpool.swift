@@ -35,7 +35,9 @@ public final class TemporarySpool: Sendable {
 
   /// Removes a directory and all that is in it, following no symlink.
   public static func remove(_ path: String) {
-    nftw(path, { path, _, _, _ in path.map { Glibc.remove($0) } ?? 0 }, 16, FTW_DEPTH_PHYSICAL)
+    if unlink(path) == 0 { return }
+    for name in names(path, hidden: true) { remove(path + "/" + name) }
+    rmdir(path)
   }
 
   /// Drops a job file and returns its path.
@@ -59,7 +61,11 @@ public final class TemporarySpool: Sendable {
 
   /// The names in a directory, sorted; those that begin with a dot only if asked for.
   public func names(_ directory: Directory, hidden: Bool = false) -> [String] {
-    guard let stream = opendir(directory.path) else { return [] }
+    Self.names(directory.path, hidden: hidden)
+  }
+
+  private static func names(_ path: String, hidden: Bool) -> [String] {
+    guard let stream = opendir(path) else { return [] }
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
@@ -72,6 +78,3 @@ public final class TemporarySpool: Sendable {
     return names.sorted()
   }
 }
-
-/// FTW_DEPTH | FTW_PHYS: enumerators that are no constants in Swift.
-private let FTW_DEPTH_PHYSICAL: Int32 = 8 | 1
