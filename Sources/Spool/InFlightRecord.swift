@@ -1,4 +1,5 @@
 import Sluice
+import Synchronization
 
 /// Which jobs are being run at this moment, kept where a killed process leaves it: in the page cache
 /// of `active/.inflight`.
@@ -26,6 +27,8 @@ public final class InFlightRecord: Sendable {
   }
 
   private let file: OpenFile
+  /// The highest number the writer ever ran; an older job of a lower lane may run after it.
+  private let highest: Atomic<UInt64>
   /// What the previous worker left.
   public let left: Left
 
@@ -40,12 +43,13 @@ public final class InFlightRecord: Sendable {
     try file.write(empty, at: 0)
     self.file = file
     self.left = left
+    highest = Atomic(left.highest)
   }
 
   /// Notes the jobs of the group that the writer begins to run. Writer thread only.
   public func begin(group: some Collection<UInt64>) throws(FileError) {
     precondition(group.count <= Self.groupMax, "a group of \(group.count) jobs")
-    let highest = max(left.highest, group.max() ?? 0)
+    let highest = highest.max(group.max() ?? 0, ordering: .relaxed).newValue
     try note([highest, UInt64(group.count)] + group, at: 0)
   }
 
@@ -72,7 +76,9 @@ public final class InFlightRecord: Sendable {
   static func parse(_ bytes: [UInt8]) -> Left {
     guard bytes.count == length else { return Left() }
     return bytes.withUnsafeBytes { raw in
-      func word(_ index: Int) -> UInt64 { raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
+      func word(_ index: Int) -> UInt64 {
+        raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
+      }
       var left = Left(highest: word(0))
       let count = Int(min(word(1), UInt64(groupMax)))
       for index in 2..<(2 + count) { left.inFlight.insert(word(index)) }
