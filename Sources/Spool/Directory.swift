@@ -146,8 +146,15 @@ extension Directory {
     }
   }
 
-  /// As `tryRename`, but EEXIST where `newName` is there already. On a file system that cannot do
-  /// both at once (EINVAL) it looks first: no other process makes names where this is used.
+  /// Renames `name` to `newName` in `target`, where nothing of that name may be yet (`EEXIST`).
+  public func renameNew(
+    _ name: UnsafePointer<CChar>, to target: Directory, _ newName: UnsafePointer<CChar>
+  ) throws(FileError) {
+    try tryRenameNew(name, to: target, newName).get(.rename, pathOf(name))
+  }
+
+  /// As `tryRename`, but EEXIST where `newName` is there already. A file system that cannot do both
+  /// at once (EINVAL: NFS, FUSE) is asked first, and a name made in between is replaced.
   func tryRenameNew(
     _ name: UnsafePointer<CChar>, to target: Directory, _ newName: UnsafePointer<CChar>
   ) -> SystemResult {

@@ -5,14 +5,14 @@ import Glibc
 ///
 /// Has a descriptor and a position of its own, so a listing may rest between two entries. An entry
 /// that comes or goes meanwhile may or may not be seen.
-struct DirectoryReader: ~Copyable {
+public struct DirectoryReader: ~Copyable {
   /// One entry; its name lives until the next call.
-  struct Entry {
+  public struct Entry {
     /// With its terminating zero.
-    let name: UnsafePointer<CChar>
-    let length: Int
+    public let name: UnsafePointer<CChar>
+    public let length: Int
     /// What the directory says of it (`DT_…`); the file system may not say.
-    let type: UInt8
+    public let type: UInt8
   }
 
   private let directory: Directory
@@ -21,7 +21,7 @@ struct DirectoryReader: ~Copyable {
   private var filled = 0
   private var position = 0
 
-  init(_ directory: Directory) throws(FileError) {
+  public init(_ directory: Directory) throws(FileError) {
     let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
     let opened = SystemResult { Int(sluice_openat(directory.descriptor, ".", flags, 0)) }
     descriptor = Int32(try opened.get(.open, directory.path))
@@ -35,14 +35,14 @@ struct DirectoryReader: ~Copyable {
   }
 
   /// Begins again at the first entry.
-  mutating func rewind() throws(FileError) {
+  public mutating func rewind() throws(FileError) {
     try SystemResult { Int(lseek(descriptor, 0, SEEK_SET)) }.get(.list, directory.path)
     filled = 0
     position = 0
   }
 
   /// The next entry, or nil at the end.
-  mutating func next() throws(FileError) -> Entry? {
+  public mutating func next() throws(FileError) -> Entry? {
     guard let base = buffer.baseAddress else { return nil }
     while true {
       if position >= filled {

@@ -117,7 +117,7 @@ struct SpoolScannerTests {
     expected.sort { $0 < $1 }
     #expect(try drain(scanner) == expected.map(\.1))
     #expect(scanner.isExhausted && !scanner.needsStep(at: clock))
-    scanner.request()
+    scanner.notice("a\u{FFFD}.json")
     #expect(try drain(scanner) == ["unheard.json"])
   }
 

@@ -72,3 +72,8 @@ public enum SluiceCode {
   public static let lines = "SLUICE_LINES"
   public static let poison = "SLUICE_POISON"
 }
+
+extension JobError {
+  static let cancelled = JobError(
+    .request, SluiceCode.cancelled, "the job was cancelled; nothing of it took effect")
+}

@@ -1,0 +1,205 @@
+import CSQLite
+
+/// Decides what a job's SQL may do, while SQLite compiles it; used on its connection's thread.
+///
+/// SQLite also asks it when a statement is compiled again because the schema changed, so whoever
+/// steps a statement says first whose it is (`subject`).
+public final class Authorizer {
+  public enum Subject: Sendable {
+    /// The engine's own statement: everything is allowed.
+    case engine
+    /// A job's statement on a connection that may write.
+    case writer
+    /// A job's statement on a connection for reads: what sets a value must go to the writer.
+    case reader
+  }
+
+  /// Why a statement was refused, and what to do instead.
+  public struct Denial: Sendable, Equatable {
+    public var message: String
+    public var hint: String
+    /// True where the writer would allow it.
+    public var needsWriter = false
+  }
+
+  /// Whose statement is compiled or stepped next.
+  public var subject: Subject = .engine
+  /// First keyword of the statement that is compiled; nil while an old one is compiled again.
+  var leadingKeyword: SQLKeyword?
+  /// Set when something was refused; the error that SQLite gives then says only "not authorized".
+  public private(set) var denial: Denial?
+  private(set) var traits: StatementTraits = []
+
+  public init() {}
+
+  /// Refuses what SQLite would not ask about: VACUUM, which cannot run inside a transaction.
+  func refuseVacuum() {
+    denial = Denial(
+      message: "VACUUM is not allowed in a job",
+      hint: "drop a control job: {\"control\":\"vacuum\"}")
+  }
+
+  /// Forgets what the last statement did.
+  public func reset() {
+    denial = nil
+    traits = []
+  }
+
+  func authorize(
+    _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?,
+    database: UnsafePointer<CChar>?
+  ) -> Int32 {
+    if subject == .engine { return SQLITE_OK }
+    if let refusal = refusal(action, first, second) {
+      if case .skip = refusal { return SQLITE_IGNORE }
+      if case .deny(let denial) = refusal, self.denial == nil { self.denial = denial }
+      return SQLITE_DENY
+    }
+    note(action, first, second, database: database)
+    return SQLITE_OK
+  }
+
+  private enum Refusal {
+    case deny(Denial)
+    /// Leave that table out, silently.
+    case skip
+  }
+
+  private func refusal(
+    _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?
+  ) -> Refusal? {
+    if action != SQLITE_FUNCTION, Self.isReserved(first) || Self.isReserved(second) {
+      if action == SQLITE_ANALYZE || action == SQLITE_REINDEX { return .skip }
+      return .deny(
+        Denial(
+          message: "the tables _sluice_* are Sluice's own",
+          hint: "use another table name; `sluice show` and `sluice list` tell what became of jobs"))
+    }
+    switch action {
+    case SQLITE_ATTACH, SQLITE_DETACH:
+      let word = action == SQLITE_ATTACH ? "ATTACH" : "DETACH"
+      return .deny(
+        Denial(
+          message: "\(word) is not allowed",
+          hint: "name the other database under [databases] and give the job a \"database\""))
+    case SQLITE_TRANSACTION:
+      // BEGIN and COMMIT compile, so that a script's own join the job's transaction: whoever runs
+      // the job never steps them.
+      guard Self.equal(first, "ROLLBACK") else {
+        traits.insert(.transactionControl)
+        return nil
+      }
+      return .deny(Self.transactionDenial)
+    case SQLITE_SAVEPOINT:
+      return .deny(Self.transactionDenial)
+    case SQLITE_FUNCTION:
+      guard Self.equal(second, "load_extension") else { return nil }
+      return .deny(
+        Denial(
+          message: "load_extension() is not allowed",
+          hint: "compute the value in the program that drops the job"))
+    case SQLITE_PRAGMA:
+      return pragmaRefusal(first, value: second)
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
+      return systemTableRefusal(first)
+    default:
+      return nil
+    }
+  }
+
+  private static let transactionDenial = Denial(
+    message: "a job is one transaction of its own; it may not end or nest it",
+    hint: "leave out ROLLBACK, SAVEPOINT and RELEASE, and use \"expect\" to undo a job")
+
+  private func pragmaRefusal(
+    _ name: UnsafePointer<CChar>?, value: UnsafePointer<CChar>?
+  ) -> Refusal? {
+    let pragma = name.map { String(cString: $0).lowercased() } ?? ""
+    guard value != nil else {
+      guard PragmaRules.working.contains(pragma) else { return nil }
+      return .deny(PragmaRules.denial(pragma))
+    }
+    if PragmaRules.introspective.contains(pragma) { return nil }
+    guard PragmaRules.settable.contains(pragma) else { return .deny(PragmaRules.denial(pragma)) }
+    if subject == .reader {
+      return .deny(
+        Denial(message: "PRAGMA \(pragma) with a value is a write", hint: "", needsWriter: true))
+    }
+    traits.insert(.settingPragma)
+    if pragma == "foreign_keys" { traits.insert(.foreignKeysPragma) }
+    return nil
+  }
+
+  /// CREATE, DROP and ALTER write to `sqlite_master` themselves, so only statements that name it
+  /// as their own target are refused.
+  private func systemTableRefusal(_ table: UnsafePointer<CChar>?) -> Refusal? {
+    guard let leadingKeyword, leadingKeyword.isRowChange, let table,
+      Self.hasPrefix(table, "sqlite_")
+    else { return nil }
+    let name = String(cString: table).lowercased()
+    if name == "sqlite_sequence" || name.hasPrefix("sqlite_stat") { return nil }
+    return .deny(
+      Denial(
+        message: "\(name) is SQLite's own table",
+        hint: "change the schema with CREATE, ALTER and DROP"))
+  }
+
+  private func note(
+    _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?,
+    database: UnsafePointer<CChar>?
+  ) {
+    switch action {
+    case SQLITE_CREATE_INDEX, SQLITE_CREATE_TABLE, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_VIEW,
+      SQLITE_CREATE_VTABLE, SQLITE_ALTER_TABLE, SQLITE_DROP_INDEX, SQLITE_DROP_TABLE,
+      SQLITE_DROP_TRIGGER, SQLITE_DROP_VIEW, SQLITE_DROP_VTABLE:
+      traits.insert(.schemaChange)
+    case SQLITE_CREATE_TEMP_INDEX, SQLITE_CREATE_TEMP_TABLE, SQLITE_CREATE_TEMP_TRIGGER,
+      SQLITE_CREATE_TEMP_VIEW, SQLITE_DROP_TEMP_INDEX, SQLITE_DROP_TEMP_TABLE,
+      SQLITE_DROP_TEMP_TRIGGER, SQLITE_DROP_TEMP_VIEW:
+      traits.insert([.temporary, .schemaChange])
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
+      // CREATE and DROP write rows too, of `sqlite_master`, but leave `changes()` alone.
+      if leadingKeyword?.isRowChange == true { traits.insert(.writesRows) }
+    case SQLITE_FUNCTION:
+      noteFunction(second)
+    case SQLITE_PRAGMA:
+      traits.insert(.volatile)
+    default:
+      break
+    }
+    if Self.equal(database, "temp") { traits.insert(.temporary) }
+  }
+
+  private func noteFunction(_ name: UnsafePointer<CChar>?) {
+    guard let name else { return }
+    let function = String(cString: name).lowercased()
+    switch function {
+    case "changes", "total_changes", "last_insert_rowid":
+      traits.insert([.counters, .volatile])
+    case "random", "randomblob", "date", "time", "datetime", "julianday", "strftime",
+      "unixepoch", "current_date", "current_time", "current_timestamp", "sqlite_offset":
+      traits.insert(.volatile)
+    default: break
+    }
+  }
+
+  private static func isReserved(_ name: UnsafePointer<CChar>?) -> Bool {
+    guard let name else { return false }
+    return hasPrefix(name, "_sluice_")
+  }
+
+  private static func equal(_ name: UnsafePointer<CChar>?, _ word: StaticString) -> Bool {
+    guard let name else { return false }
+    return word.withUTF8Buffer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { sqlite3_stricmp(name, $0.baseAddress) == 0 }
+    }
+  }
+
+  private static func hasPrefix(_ name: UnsafePointer<CChar>, _ word: StaticString) -> Bool {
+    word.withUTF8Buffer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) {
+        sqlite3_strnicmp(name, $0.baseAddress, Int32(bytes.count)) == 0
+      }
+    }
+  }
+}

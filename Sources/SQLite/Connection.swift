@@ -1,0 +1,222 @@
+import CSQLite
+
+/// One connection to one database file; used by one thread at a time, closed when it goes.
+///
+/// Every connection leaves checkpoints to the writer: an automatic one, or one at close, beside
+/// another could meet the WAL-reset bug of SQLite 3.7.0 to 3.51.2 and lose committed rows.
+public struct Connection: ~Copyable {
+  public enum Role: Sendable {
+    /// Creates the file and puts it into WAL mode.
+    case writer
+    /// Reads only (`query_only`).
+    case reader
+  }
+
+  let handle: OpaquePointer
+  private let hooks: ConnectionHooks
+
+  /// Stops what runs here, from any thread.
+  public var interrupt: Interrupt { hooks.interrupt }
+  public var authorizer: Authorizer { hooks.authorizer }
+
+  /// - Parameters:
+  ///   - path: the database file.
+  ///   - foreignKeys: whether foreign keys are enforced.
+  ///   - statements: prepared statements kept.
+  /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_BUSY` where another process keeps the
+  ///   file from being put into WAL mode; nothing stays open then.
+  public init(
+    path: String, role: Role, foreignKeys: Bool = false, statements: Int = 256
+  ) throws(SQLiteError) {
+    var opened: OpaquePointer?
+    var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    if role == .writer { flags |= SQLITE_OPEN_CREATE }
+    let code = sqlite3_open_v2(path, &opened, flags, nil)
+    guard code == SQLITE_OK, let opened else {
+      let error = SQLiteError(of: opened, code: code)
+      sqlite3_close_v2(opened)
+      throw error
+    }
+    do throws(SQLiteError) {
+      try Self.configure(opened, role: role, foreignKeys: foreignKeys)
+    } catch {
+      sqlite3_close_v2(opened)
+      throw error
+    }
+    handle = opened
+    hooks = ConnectionHooks(statements: statements)
+    hooks.install(on: opened)
+  }
+
+  deinit {
+    hooks.cache.removeAll()
+    sqlite3_close_v2(handle)
+  }
+
+  private static func configure(
+    _ handle: OpaquePointer, role: Role, foreignKeys: Bool
+  ) throws(SQLiteError) {
+    for (option, on) in [
+      (SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1), (SQLITE_DBCONFIG_DEFENSIVE, 1),
+      (SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0), (SQLITE_DBCONFIG_ENABLE_FKEY, foreignKeys ? 1 : 0),
+    ] {
+      try check(sluice_db_config_flag(handle, option, Int32(on)), on: handle)
+    }
+    sqlite3_busy_timeout(handle, 5000)
+    var pragmas = "PRAGMA wal_autocheckpoint=0;PRAGMA cell_size_check=ON;"
+    switch role {
+    case .writer: pragmas += "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+    case .reader: pragmas += "PRAGMA query_only=ON;"
+    }
+    try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
+  }
+
+  /// Runs SQL of the engine's own that returns no rows.
+  public func execute(_ sql: String) throws(SQLiteError) {
+    authorizer.subject = .engine
+    try check(sqlite3_exec(handle, sql, nil, nil, nil), on: handle)
+  }
+
+  /// A statement of the engine's own, kept by whoever asked; `authorizer.subject` must be
+  /// `.engine` whenever it is stepped.
+  public func prepareOwn(_ sql: String) throws(SQLiteError) -> Statement {
+    authorizer.subject = .engine
+    var sql = sql
+    guard let (statement, _) = try sql.withUTF8({ compile($0) }).get() else {
+      throw SQLiteError(code: SQLITE_MISUSE, message: "no statement in \(sql)")
+    }
+    return statement
+  }
+
+  /// The statement of a job, from the cache if it was compiled before.
+  ///
+  /// - Parameters:
+  ///   - offset: where in the UTF-8 of `sql` it begins.
+  ///   - subject: whose statement it is; it stays set for stepping it.
+  /// - Returns: the statement and the offset of what stands behind it; nil where there is nothing
+  ///   more but white space and comments.
+  /// - Throws: what SQLite says; `authorizer.denial` is set where the authorizer refused it.
+  public func prepare(
+    _ sql: String, from offset: Int = 0, subject: Authorizer.Subject
+  ) throws(SQLiteError) -> (statement: Statement, end: Int)? {
+    authorizer.reset()
+    authorizer.subject = subject
+    if offset == 0, let statement = hooks.cache.find(sql) {
+      return (statement, sql.utf8.count)
+    }
+    var isWhole = false
+    var text = sql
+    let compiled = text.withUTF8 { bytes -> Result<(Statement, Int)?, SQLiteError> in
+      let rest = UnsafeBufferPointer(rebasing: bytes[offset...])
+      authorizer.leadingKeyword = SQLKeyword(of: rest)
+      defer { authorizer.leadingKeyword = nil }
+      if authorizer.leadingKeyword == .vacuum {
+        authorizer.refuseVacuum()
+        return .failure(SQLiteError(code: SQLITE_AUTH, message: "not authorized"))
+      }
+      let result = compile(rest)
+      if offset == 0, case .success(let (_, length)?) = result {
+        isWhole = SQLKeyword(of: UnsafeBufferPointer(rebasing: rest[length...])) == .none
+      }
+      return result
+    }
+    guard let (statement, length) = try compiled.get() else { return nil }
+    // A PRAGMA with a value acts while it is compiled, so it is compiled each time.
+    if isWhole, !statement.traits.contains(.settingPragma) {
+      hooks.cache.insert(statement, for: sql)
+      return (statement, sql.utf8.count)
+    }
+    return (statement, offset + length)
+  }
+
+  private func compile(
+    _ sql: UnsafeBufferPointer<UInt8>
+  ) -> Result<(Statement, Int)?, SQLiteError> {
+    guard !sql.isEmpty else { return .success(nil) }
+    var compiled: OpaquePointer?
+    var length = 0
+    let code = sql.withMemoryRebound(to: CChar.self) { text in
+      var tail: UnsafePointer<CChar>?
+      let code = sqlite3_prepare_v3(
+        handle, text.baseAddress, Int32(text.count),
+        UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, &tail)
+      if let tail, let start = text.baseAddress { length = tail - start }
+      return code
+    }
+    guard code == SQLITE_OK else { return .failure(SQLiteError(of: handle, code: code)) }
+    guard let compiled else {
+      // A comment compiles to nothing; what follows it may still be a statement.
+      guard length > 0, length < sql.count else { return .success(nil) }
+      return compile(UnsafeBufferPointer(rebasing: sql[length...])).map { found in
+        found.map { ($0.0, $0.1 + length) }
+      }
+    }
+    return .success((Statement(handle: compiled, traits: authorizer.traits), length))
+  }
+
+  /// Prepared statements kept, found and not found so far.
+  public var statementCacheStatistics: (kept: Int, hits: UInt64, misses: UInt64) {
+    (hooks.cache.count, hooks.cache.hits, hooks.cache.misses)
+  }
+
+  /// True outside a transaction. Also after an error that rolled one back by itself
+  /// (`RAISE(ROLLBACK)`, `SQLITE_FULL`, …), when nothing more may be done as if inside it.
+  public var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+
+  /// Rows changed by the last INSERT, UPDATE or DELETE, triggers not counted.
+  public var changes: Int64 { sqlite3_changes64(handle) }
+
+  /// Rows changed since the connection was opened.
+  public var totalChanges: Int64 { sqlite3_total_changes64(handle) }
+
+  public var lastInsertRowid: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// Makes `last_insert_rowid()` forget what earlier jobs inserted, and `total_changes()` count
+  /// from here.
+  public func resetCounters() {
+    sqlite3_set_last_insert_rowid(handle, 0)
+    hooks.totalChangesBase = sqlite3_total_changes64(handle)
+  }
+
+  /// True while a deferred foreign key is violated, which only COMMIT would tell.
+  public var hasForeignKeyViolation: Bool {
+    var current: Int32 = 0
+    var highest: Int32 = 0
+    sqlite3_db_status(handle, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &highest, 0)
+    return current != 0
+  }
+
+  /// Pages that the WAL held after the last commit of this connection.
+  public var walPages: Int { Int(hooks.walPages) }
+
+  public enum CheckpointMode: Sendable {
+    /// Waits for writers and readers, then copies everything.
+    case full
+    /// Likewise, and makes the WAL file empty.
+    case truncate
+  }
+
+  /// Copies the WAL into the database; outside a transaction, by the writer only.
+  /// - Returns: frames in the WAL and frames copied.
+  /// - Throws: `SQLITE_BUSY` where a reader still needs the WAL; what could be copied was.
+  @discardableResult
+  public func checkpoint(_ mode: CheckpointMode) throws(SQLiteError) -> (log: Int, copied: Int) {
+    var log: Int32 = 0
+    var copied: Int32 = 0
+    let code = sqlite3_wal_checkpoint_v2(
+      handle, "main", mode == .full ? SQLITE_CHECKPOINT_FULL : SQLITE_CHECKPOINT_TRUNCATE,
+      &log, &copied)
+    if code == SQLITE_OK { hooks.walPages = max(0, log - copied) }
+    try check(code, on: handle)
+    return (Int(log), Int(copied))
+  }
+
+  /// Asks `wait` (with the count of earlier calls for the same lock) whether to try again while
+  /// another connection holds a lock; it sleeps as long as it sees fit.
+  public func onBusy(_ wait: ((Int) -> Bool)?) { hooks.setBusyHandler(wait, on: handle) }
+
+  /// Enforces foreign keys or not; outside a transaction only.
+  public func setForeignKeys(_ on: Bool) throws(SQLiteError) {
+    try check(sluice_db_config_flag(handle, SQLITE_DBCONFIG_ENABLE_FKEY, on ? 1 : 0), on: handle)
+  }
+}

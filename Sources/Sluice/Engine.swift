@@ -1,0 +1,146 @@
+import SQLite
+
+/// One database behind Sluice: every write through one writer, reads beside it.
+///
+/// Knows nothing of files of jobs or of an event loop. Any method may be called from any thread.
+public final class Engine: Sendable {
+  public let configuration: EngineConfiguration
+  public let writerStatus: WriterStatus
+  public let pool: ConnectionPool
+  private let inbox: WriterInbox
+  private let readers: ReaderThreads
+  private let writer: OwnedThread
+  private let deliver: @Sendable ([Outcome]) -> Void
+
+  /// Opens the database and starts its threads.
+  ///
+  /// - Parameters:
+  ///   - observer: told which jobs run.
+  ///   - report: told what an operator should know, a line each.
+  ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
+  ///     the threads that made them, so it may block only to hold them back.
+  /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
+  public init(
+    _ configuration: EngineConfiguration, observer: any RunObserver,
+    report: @escaping @Sendable (String) -> Void,
+    deliver: @escaping @Sendable ([Outcome]) -> Void
+  ) throws(JobError) {
+    self.configuration = configuration
+    let inbox = WriterInbox(configuration.scheduler)
+    let status = WriterStatus(report: report)
+    let opened = Answer<SQLiteError?>()
+    do throws(ThreadError) {
+      writer = try OwnedThread(name: "writer-\(configuration.name)") {
+        let thread = WriterThread(
+          configuration, inbox: inbox, observer: observer, status: status, deliver: deliver)
+        do throws(SQLiteError) {
+          try thread.open()
+        } catch {
+          return opened.give(error)
+        }
+        opened.give(nil)
+        thread.run()
+      }
+    } catch {
+      throw JobError(
+        .connection, "SQLITE_NOMEM", "no thread for the writer (errno \(error.errno))", number: 7,
+        hint: "raise the limit on threads (ulimit -u, pids.max)")
+    }
+    if let error = opened.wait() {
+      writer.join()
+      throw JobError(error)
+    }
+    self.inbox = inbox
+    self.deliver = deliver
+    writerStatus = status
+    var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
+    poolConfiguration.size = configuration.poolSize
+    poolConfiguration.timeout = configuration.connectionTimeout
+    pool = ConnectionPool(poolConfiguration)
+    readers = ReaderThreads(
+      configuration, pool: pool, observer: observer, deliver: deliver,
+      passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
+  }
+
+  /// Takes jobs on; each has its outcome delivered later, unless the engine is stopped before.
+  ///
+  /// What may be a read goes to a reader, which passes it on where it turns out to write.
+  /// - Parameter alone: nobody shares their transactions, since one of them may have killed the
+  ///   worker.
+  public func submit(_ tickets: [JobTicket], alone: Bool = false) {
+    var reads: [JobTicket] = []
+    var writes: [QueuedWrite] = []
+    for ticket in tickets {
+      if ticket.job.mayRead {
+        reads.append(ticket)
+      } else {
+        writes.append(QueuedWrite(ticket: ticket, runsAlone: alone))
+      }
+    }
+    if !reads.isEmpty { readers.add(reads) }
+    if !writes.isEmpty { inbox.add(writes) }
+  }
+
+  /// Gives a job up that is not to run; its outcome is delivered like any other.
+  public func giveUp(_ ticket: JobTicket, _ status: JobStatus, _ error: JobError) {
+    let finished = Timestamp.now()
+    guard ticket.job.mayRead else {
+      let write = QueuedWrite(ticket: ticket)
+      return inbox.send(
+        .record(
+          EndedWrite(write: write, status: status, error: error, started: nil, finished: finished)))
+    }
+    var document = ResultDocument(of: ticket, status: status, finished: finished)
+    document.error = error
+    deliver([
+      Outcome(
+        ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
+    ])
+  }
+
+  /// The result files of all ledger rows up to `key` are durable.
+  public func settle(through key: Int64) { inbox.settle(through: key) }
+
+  /// This spool's rows whose result files may not be durable, in the order they ended. Blocks.
+  public func unsettledRows() throws(JobError) -> [LedgerRow] {
+    let answer = Answer<Result<[LedgerRow], SQLiteError>>()
+    inbox.send(.unsettled { answer.give($0) })
+    return try Self.value(answer.wait())
+  }
+
+  /// The result recorded under `key`. Blocks.
+  public func result(ofKey key: Int64) throws(JobError) -> [UInt8]? {
+    let answer = Answer<Result<[UInt8]?, SQLiteError>>()
+    inbox.send(.result(key: key) { answer.give($0) })
+    return try Self.value(answer.wait())
+  }
+
+  private static func value<Value>(
+    _ result: Result<Value, SQLiteError>
+  ) throws(JobError) -> Value {
+    switch result {
+    case .success(let value): return value
+    case .failure(let error): throw JobError(error)
+    }
+  }
+
+  /// Jobs that wait or run.
+  public var load: (writes: Int, reads: Int) { (inbox.count, readers.count) }
+
+  /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
+  /// when `load` is zero to lose no time.
+  public func stop() {
+    readers.stop()
+    inbox.stop()
+    writer.join()
+    pool.closeIdle()
+  }
+}
+
+extension Job {
+  /// Whether every statement begins like one that may be read-only.
+  var mayRead: Bool {
+    if let transaction, transaction != .deferred { return false }
+    return statements.allSatisfy { SQLKeyword(of: $0.sql).mayRead }
+  }
+}

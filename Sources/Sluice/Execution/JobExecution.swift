@@ -1,0 +1,225 @@
+import JSON
+import SQLite
+
+/// What a job's statements did, rendered as the `statements` array of its result.
+struct ExecutedStatements {
+  var json: [UInt8]
+  /// Some statement changed the schema.
+  var changedSchema = false
+  /// Some statement set a PRAGMA, which would outlive the job.
+  var setPragma = false
+}
+
+/// Runs the statements of one job on one connection, inside a transaction that its caller began
+/// and will end.
+struct JobExecution {
+  struct Settings {
+    /// Seconds allowed to one statement unless the job says otherwise.
+    var queryTimeout: Double
+    /// Bytes that a write's returned rows may take in its result.
+    var returningLimit: Int
+    var subject: Authorizer.Subject
+    /// Traits that may not run here, since the connection is shared.
+    var unshareable: StatementTraits
+  }
+
+  private let job: Job
+  private let settings: Settings
+  private let timeout: Double
+  private var captured: CapturedValues
+  private var writer: JSONWriter
+  private var statementIndex = 0
+  private var traits: StatementTraits = []
+  private var hasChangedRows = false
+
+  init(_ job: Job, settings: Settings, reusing buffer: [UInt8] = []) {
+    self.job = job
+    self.settings = settings
+    timeout = job.timeout ?? settings.queryTimeout
+    captured = CapturedValues(neededBy: job.statements)
+    writer = JSONWriter(reusing: buffer)
+  }
+
+  /// - Throws: why it ended early; what it did so far is still there to be rolled back, or gone
+  ///   with the transaction where `connection.isAutocommit` says so.
+  mutating func run(on connection: borrowing Connection) throws(JobStop) -> ExecutedStatements {
+    writer.beginArray()
+    for statement in job.statements {
+      try run(statement, on: connection)
+    }
+    writer.endArray()
+    return ExecutedStatements(
+      json: writer.bytes, changedSchema: traits.contains(.schemaChange),
+      setPragma: traits.contains(.settingPragma))
+  }
+
+  private mutating func run(
+    _ statement: JobStatement, on connection: borrowing Connection
+  ) throws(JobStop) {
+    var offset = 0
+    var isFirst = true
+    while let (prepared, end) = try prepare(statement.sql, from: offset, on: connection) {
+      offset = end
+      if prepared.traits.contains(.transactionControl) { continue }
+      if !isFirst, statement.hasParameters || statement.expect != nil {
+        throw .rejected(
+          .badParameters(
+            "\"params\", \"rows\" and \"expect\" go with one statement, but the SQL has several",
+            statement: statementIndex, hint: "use \"statements\", one object for each"))
+      }
+      isFirst = false
+      try admit(prepared)
+      try execute(prepared, statement, on: connection)
+      statementIndex += 1
+    }
+    if isFirst, offset == 0 {
+      throw .rejected(
+        .badParameters("there is no statement in the SQL", statement: statementIndex))
+    }
+  }
+
+  private func prepare(
+    _ sql: String, from offset: Int, on connection: borrowing Connection
+  ) throws(JobStop) -> (statement: Statement, end: Int)? {
+    do throws(SQLiteError) {
+      return try connection.prepare(sql, from: offset, subject: settings.subject)
+    } catch {
+      var error = error
+      if let place = error.offset { error.offset = place + offset }
+      throw stop(error, connection)
+    }
+  }
+
+  private func stop(_ error: SQLiteError, _ connection: borrowing Connection) -> JobStop {
+    JobStop(
+      error, statement: statementIndex, denial: connection.authorizer.denial,
+      reason: connection.interrupt.reason, timeout: timeout)
+  }
+
+  private mutating func admit(_ prepared: Statement) throws(JobStop) {
+    if !prepared.traits.isDisjoint(with: settings.unshareable) { throw .needsOwnConnection }
+    if settings.subject == .reader, !prepared.isReadOnly { throw .needsWriter }
+    if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows),
+      job.leadingForeignKeys == nil
+    {
+      throw .rejected(
+        .forbidden(
+          "PRAGMA foreign_keys has no effect inside a transaction", statementIndex,
+          hint: "put it in front of everything else in the job"))
+    }
+    traits.formUnion(prepared.traits)
+  }
+
+  private mutating func execute(
+    _ prepared: Statement, _ statement: JobStatement, on connection: borrowing Connection
+  ) throws(JobStop) {
+    let started = MonotonicTime.now()
+    connection.interrupt.extend(deadline: started.advanced(bySeconds: timeout).nanoseconds)
+    if prepared.traits.contains(.counters) { try forgetChanges(connection) }
+    defer {
+      prepared.reset()
+      prepared.clearBindings()
+    }
+    writer.beginObject()
+    var output = StatementOutput(
+      index: statementIndex, options: job.result, isRead: settings.subject == .reader)
+    switch statement.parameters {
+    case .none: try runOnce(prepared, nil, &output, connection)
+    case .once(let set): try runOnce(prepared, set, &output, connection)
+    case .rows(let sets):
+      for set in sets {
+        try runOnce(prepared, set, &output, connection)
+        // The progress handler only looks while a statement runs on, which short ones never do.
+        if connection.interrupt.isDue {
+          throw stop(.interrupted, connection)
+        }
+      }
+    }
+    output.finish(&writer)
+    if prepared.traits.contains(.writesRows) {
+      writer.field("changes", output.changes)
+      writer.field("last_insert_rowid", connection.lastInsertRowid)
+    }
+    writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
+    writer.endObject()
+    if let expect = statement.expect { try output.check(expect) }
+  }
+
+  /// `changes()` would otherwise tell the last job's count: a DELETE of no rows makes it 0.
+  private func forgetChanges(_ connection: borrowing Connection) throws(JobStop) {
+    guard settings.subject == .writer, !hasChangedRows else { return }
+    do throws(SQLiteError) {
+      try connection.execute("DELETE FROM main._sluice_state WHERE 0")
+      connection.authorizer.subject = settings.subject
+    } catch {
+      throw stop(error, connection)
+    }
+  }
+
+  private mutating func runOnce(
+    _ prepared: Statement, _ set: ParameterSet?, _ output: inout StatementOutput,
+    _ connection: borrowing Connection
+  ) throws(JobStop) {
+    let binder = ParameterBinder(captured: captured, statement: statementIndex)
+    try binder.bind(set, to: prepared, lastInsertRowid: connection.lastInsertRowid)
+    do throws(SQLiteError) {
+      while try prepared.step() {
+        if !captured.isEmpty {
+          captured.capture(prepared, statement: statementIndex, row: output.rowCount)
+        }
+        let goesOn = try add(prepared, to: &output)
+        if !goesOn { break }
+      }
+      output.end(prepared, &writer)
+      if prepared.traits.contains(.writesRows) {
+        hasChangedRows = true
+        output.changes += connection.changes
+      }
+      prepared.reset()
+    } catch {
+      if let rejected = rowStop { throw rejected }
+      throw stop(error, connection)
+    }
+  }
+
+  /// Set where a row itself could not be taken; the loop above throws SQLite's errors only.
+  private var rowStop: JobStop?
+
+  private mutating func add(
+    _ row: Statement, to output: inout StatementOutput
+  ) throws(SQLiteError) -> Bool {
+    do throws(JobStop) {
+      let goesOn = try output.add(row, &writer)
+      if settings.subject == .writer, writer.bytes.count > settings.returningLimit {
+        throw .failed(
+          JobError(
+            .request, SluiceCode.tooLarge,
+            "what the job returns is more than \(settings.returningLimit) bytes",
+            statement: statementIndex,
+            hint: "return fewer rows or columns, or read them with a job of its own"))
+      }
+      return goesOn
+    } catch {
+      rowStop = error
+      throw .interrupted
+    }
+  }
+}
+
+extension SQLiteError {
+  /// Stands for a statement that was stopped between two steps.
+  static var interrupted: SQLiteError { SQLiteError(code: 9, message: "interrupted") }
+}
+
+extension JobStatement {
+  var hasParameters: Bool {
+    if case .none = parameters { return false }
+    return true
+  }
+}
+
+/// Durations as results give them.
+enum Seconds {
+  /// To a tenth of a microsecond, which is as fine as the clocks are.
+  static func rounded(_ seconds: Double) -> Double { (seconds * 1e7).rounded() / 1e7 }
+}

@@ -1,0 +1,121 @@
+import SQLite
+
+/// Why a job's execution ended before its last statement.
+enum JobStop: Error {
+  /// Its SQL failed, or an expectation: the job is rolled back and `failed`.
+  case failed(JobError)
+  /// It asks for what is forbidden or its parameters do not fit: `rejected`.
+  case rejected(JobError)
+  /// A reader met a write: the writer must run it.
+  case needsWriter
+  /// It would leave traces on a shared connection: it needs one of its own.
+  case needsOwnConnection
+  /// It was stopped from outside.
+  case interrupted(Interrupt.Reason)
+  /// The environment failed, not the job.
+  case environment(SQLiteError)
+}
+
+extension JobStop {
+  /// Sorts a failed call by whose failure it is.
+  ///
+  /// - Parameters:
+  ///   - denial: what the authorizer refused, if it did.
+  ///   - reason: why the statement was interrupted, if it was.
+  ///   - timeout: the seconds that the statement was allowed, for the message.
+  init(
+    _ error: SQLiteError, statement: Int, denial: Authorizer.Denial?, reason: Interrupt.Reason?,
+    timeout: Double
+  ) {
+    if let denial {
+      self =
+        denial.needsWriter
+        ? .needsWriter : .rejected(.forbidden(denial.message, statement, hint: denial.hint))
+      return
+    }
+    switch ResultClass(error.code) {
+    case .interrupt:
+      guard let reason, reason != .timeout else {
+        self = .failed(.timedOut(after: timeout, statement: statement))
+        return
+      }
+      self = .interrupted(reason)
+    case .environment: self = .environment(error)
+    case .constraint, .sql, .corrupt, .locked:
+      self = .failed(JobError(error, statement: statement))
+    }
+  }
+}
+
+/// What a result code says of the cause, and so of the recovery.
+enum ResultClass {
+  /// The job's data or schema refuse it.
+  case constraint
+  /// The job's SQL is wrong.
+  case sql
+  /// The database file is damaged.
+  case corrupt
+  /// Another connection holds a lock.
+  case locked
+  /// A full or failing disk, no memory, no file: no job is to blame until that is shown.
+  case environment
+  case interrupt
+
+  init(_ code: Int32) {
+    switch ResultCode.name(of: code & 0xff) {
+    case "SQLITE_CONSTRAINT": self = .constraint
+    case "SQLITE_CORRUPT", "SQLITE_NOTADB": self = .corrupt
+    case "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL": self = .locked
+    case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_CANTOPEN", "SQLITE_READONLY":
+      self = .environment
+    case "SQLITE_INTERRUPT": self = .interrupt
+    default: self = .sql
+    }
+  }
+}
+
+extension JobError {
+  /// What SQLite said, with its kind, its name and whether trying again may help.
+  public init(_ error: SQLiteError, statement: Int? = nil) {
+    let kind: Kind
+    var retryable = false
+    var hint: String?
+    switch ResultCode.name(of: error.primaryCode) {
+    case "SQLITE_CONSTRAINT": kind = .constraint
+    case "SQLITE_BUSY", "SQLITE_LOCKED":
+      kind = .lockTimeout
+      retryable = true
+    case "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PROTOCOL":
+      kind = .connection
+      retryable = true
+    case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOMEM":
+      kind = .storage
+      retryable = true
+    case "SQLITE_CORRUPT":
+      kind = .storage
+      hint = "the database file is damaged: restore a backup, or try sqlite3's .recover"
+    case "SQLITE_ABORT": kind = .transaction
+    default: kind = .sql
+    }
+    self.init(
+      kind, error.name, error.message, number: Int(error.code), statement: statement,
+      offset: error.offset, retryable: retryable, hint: hint)
+  }
+
+  static func timedOut(after seconds: Double, statement: Int) -> JobError {
+    JobError(
+      .timeout, SluiceCode.timeout, "the statement ran for more than \(seconds) s and was undone",
+      statement: statement,
+      hint: "give the job a longer \"timeout\", an index, or split it into smaller jobs")
+  }
+
+  static func forbidden(_ message: String, _ statement: Int?, hint: String?) -> JobError {
+    JobError(
+      .request, SluiceCode.forbidden, message, statement: statement,
+      hint: hint?.isEmpty == true ? nil : hint)
+  }
+
+  static func badParameters(_ message: String, statement: Int, hint: String? = nil) -> JobError {
+    JobError(.request, SluiceCode.badJob, message, statement: statement, hint: hint)
+  }
+}

@@ -1,0 +1,23 @@
+/// What became of a job, with the bytes of its result.
+public struct Outcome: Sendable {
+  /// What makes the outcome survive a crash.
+  public enum Durability: Sendable, Equatable {
+    /// A committed row of the ledger under this key.
+    case ledger(key: Int64)
+    /// Nothing yet: the job's file must stay until the result file is durable.
+    case resultFile
+  }
+
+  public var ticket: JobTicket
+  public var status: JobStatus
+  public var durability: Durability
+  /// The whole result document.
+  public var result: [UInt8]
+
+  public init(ticket: JobTicket, status: JobStatus, durability: Durability, result: [UInt8]) {
+    self.ticket = ticket
+    self.status = status
+    self.durability = durability
+    self.result = result
+  }
+}

@@ -1,0 +1,94 @@
+import SQLite
+
+/// Runs one read job on a pooled connection, in one snapshot.
+struct ParallelCursor {
+  enum End {
+    case ended(JobStatus, statements: [UInt8]?, error: JobError?)
+    /// It is a write after all.
+    case needsWriter
+    /// The worker stops; the job stays unfinished.
+    case stopped
+  }
+
+  private let configuration: EngineConfiguration
+  private let pool: ConnectionPool
+
+  init(_ configuration: EngineConfiguration, pool: ConnectionPool) {
+    self.configuration = configuration
+    self.pool = pool
+  }
+
+  /// - Parameter runs: told what stops the job while it runs, and nil when it has ended.
+  func run(_ ticket: JobTicket, runs: (Interrupt?) -> Void) -> End {
+    let pooled: PooledConnection
+    do throws(JobError) {
+      pooled = try pool.acquire(ticket.priority)
+    } catch {
+      return .ended(.failed, statements: nil, error: error)
+    }
+    let interrupt = pooled.connection.interrupt
+    interrupt.arm()
+    runs(interrupt)
+    defer { runs(nil) }
+    do throws(JobStop) {
+      let executed = try execute(ticket.job, on: pooled.connection)
+      pool.release(pooled, .reuse)
+      return .ended(.done, statements: executed.json, error: nil)
+    } catch {
+      let verdict = leave(pooled.connection, after: error)
+      pool.release(pooled, verdict)
+      return end(error)
+    }
+  }
+
+  private func execute(
+    _ job: Job, on connection: borrowing Connection
+  ) throws(JobStop) -> ExecutedStatements {
+    let isSingle = job.statements.count == 1
+    do throws(SQLiteError) {
+      // Several statements see one snapshot; a single one is a snapshot by itself.
+      if !isSingle || job.statements[0].sql.utf8.contains(0x3b) {
+        try connection.execute("BEGIN")
+      }
+    } catch {
+      throw .environment(error)
+    }
+    var execution = JobExecution(
+      job,
+      settings: JobExecution.Settings(
+        queryTimeout: configuration.queryTimeout, returningLimit: .max, subject: .reader,
+        unshareable: []))
+    let executed = try execution.run(on: connection)
+    if !connection.isAutocommit {
+      do throws(SQLiteError) {
+        try connection.execute("COMMIT")
+      } catch {
+        throw .environment(error)
+      }
+    }
+    return executed
+  }
+
+  private func leave(
+    _ connection: borrowing Connection, after stop: JobStop
+  ) -> ConnectionVerdict {
+    connection.interrupt.arm()
+    if !connection.isAutocommit, (try? connection.execute("ROLLBACK")) == nil { return .discard }
+    if case .environment = stop { return .discard }
+    if case .failed(let error) = stop, error.kind == .storage || error.kind == .connection {
+      return .discard
+    }
+    return .reuse
+  }
+
+  private func end(_ stop: JobStop) -> End {
+    switch stop {
+    case .failed(let error): .ended(.failed, statements: nil, error: error)
+    case .rejected(let error): .ended(.rejected, statements: nil, error: error)
+    case .environment(let error): .ended(.failed, statements: nil, error: JobError(error))
+    case .needsWriter, .needsOwnConnection: .needsWriter
+    case .interrupted(.cancelled): .ended(.cancelled, statements: nil, error: .cancelled)
+    case .interrupted: .stopped
+    }
+  }
+}

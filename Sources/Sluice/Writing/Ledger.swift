@@ -1,0 +1,187 @@
+import SQLite
+
+/// One row of the ledger without its result.
+public struct LedgerRow: Sendable {
+  public var key: Int64
+  public var sequence: Int64
+  public var name: String
+  public var status: JobStatus
+  public var identity: FileIdentity
+  /// `ContentHash` of the result.
+  public var resultHash: UInt64
+}
+
+/// The record, in the user's own database, of every write job that ended; written in the
+/// transaction of its effects. Used on the writer's thread.
+final class Ledger {
+  private let spool: Int64
+  private let insertRow: Statement
+  private let nextCommit: Statement
+  private let findID: Statement
+  private let insertID: Statement
+  private let intruder: Statement
+
+  /// Makes the tables where they are missing.
+  /// - Parameter spool: the spool's random id: several may share a database.
+  init(on connection: borrowing Connection, spool: Int64) throws(SQLiteError) {
+    self.spool = spool
+    for table in LedgerSchema.tables { try connection.execute(table.sql) }
+    try connection.execute(
+      """
+      INSERT OR IGNORE INTO main._sluice_state VALUES('commit',0);
+      INSERT OR IGNORE INTO main._sluice_state VALUES('version',\(LedgerSchema.version));
+      INSERT OR IGNORE INTO main._sluice_spools VALUES(\(spool),0);
+      """)
+    insertRow = try connection.prepareOwn(
+      """
+      INSERT INTO main._sluice_ledger(spool,sequence,name,status,finished,
+        device,inode,birth,modified,size,hash,result) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)
+      """)
+    nextCommit = try connection.prepareOwn(
+      "UPDATE main._sluice_state SET value=value+1 WHERE name='commit' RETURNING value")
+    findID = try connection.prepareOwn(
+      "SELECT hash,job,commitment,statements FROM main._sluice_ids WHERE id=?")
+    insertID = try connection.prepareOwn(
+      """
+      INSERT OR REPLACE INTO main._sluice_ids(id,hash,job,commitment,finished,statements)
+      VALUES(?,?,?,?,?,?)
+      """)
+    intruder = try connection.prepareOwn(LedgerSchema.intruderQuery)
+  }
+
+  /// Counts this transaction; inside it.
+  /// - Returns: its number, higher than every earlier one of this database.
+  func beginCommit(on connection: borrowing Connection) throws(SQLiteError) -> Int64 {
+    connection.authorizer.subject = .engine
+    defer { nextCommit.reset() }
+    guard try nextCommit.step() else {
+      throw SQLiteError(code: 11, message: "the row 'commit' of _sluice_state is gone")
+    }
+    let number = nextCommit.integer(0)
+    while try nextCommit.step() {}
+    return number
+  }
+
+  /// Records an outcome.
+  /// - Returns: its key.
+  func record(
+    _ ticket: JobTicket, status: JobStatus, finished: Timestamp, result: [UInt8],
+    on connection: borrowing Connection
+  ) throws(SQLiteError) -> Int64 {
+    connection.authorizer.subject = .engine
+    let file = ticket.identity
+    let values: [Int64] = [
+      spool, ticket.sequence, 0, status.rawValue, finished.nanoseconds,
+      Int64(bitPattern: file.device), Int64(bitPattern: file.inode), file.birth, file.modified,
+      file.size, Int64(bitPattern: file.hash),
+    ]
+    for (index, value) in values.enumerated() where index != 2 {
+      try insertRow.bind(.integer(value), at: index + 1)
+    }
+    try insertRow.bind(.text(ticket.name), at: 3)
+    try insertRow.bind(.blob(result), at: 12)
+    try insertRow.run()
+    return connection.lastInsertRowid
+  }
+
+  /// The first job with an id, while it is remembered.
+  struct FirstUse {
+    var hash: UInt64
+    var job: String
+    var commit: Int64
+    var statements: [UInt8]
+  }
+
+  func firstUse(
+    ofID id: String, on connection: borrowing Connection
+  ) throws(SQLiteError) -> FirstUse? {
+    connection.authorizer.subject = .engine
+    defer { findID.reset() }
+    try findID.bind(.text(id), at: 1)
+    guard try findID.step() else { return nil }
+    guard case .text(let job) = findID.value(1) else { return nil }
+    return FirstUse(
+      hash: UInt64(bitPattern: findID.integer(0)), job: job, commit: findID.integer(2),
+      statements: findID.bytes(3))
+  }
+
+  func remember(
+    id: String, firstUse: FirstUse, finished: Timestamp, on connection: borrowing Connection
+  ) throws(SQLiteError) {
+    connection.authorizer.subject = .engine
+    try insertID.bind(.text(id), at: 1)
+    try insertID.bind(.integer(Int64(bitPattern: firstUse.hash)), at: 2)
+    try insertID.bind(.text(firstUse.job), at: 3)
+    try insertID.bind(.integer(firstUse.commit), at: 4)
+    try insertID.bind(.integer(finished.nanoseconds), at: 5)
+    try insertID.bind(.blob(firstUse.statements), at: 6)
+    try insertID.run()
+  }
+
+  /// The name of an object that a job's DDL made in reserved names or that mentions one, or nil.
+  func intruder(on connection: borrowing Connection) throws(SQLiteError) -> String? {
+    connection.authorizer.subject = .engine
+    defer { intruder.reset() }
+    guard try intruder.step(), case .text(let name) = intruder.value(1) else { return nil }
+    return name
+  }
+
+  /// The results up to `key` are durable as files: their rows are not needed for recovery any more.
+  func settle(through key: Int64, on connection: borrowing Connection) throws(SQLiteError) {
+    try connection.execute(
+      "UPDATE main._sluice_spools SET settled=max(settled,\(key)) WHERE spool=\(spool)")
+  }
+
+  /// This spool's rows whose result files may not be durable yet, in the order they ended.
+  func unsettled(on connection: borrowing Connection) throws(SQLiteError) -> [LedgerRow] {
+    let query = try connection.prepareOwn(
+      """
+      SELECT key,sequence,name,status,device,inode,birth,modified,size,hash,result
+      FROM main._sluice_ledger WHERE spool=\(spool) AND
+        key>(SELECT settled FROM main._sluice_spools WHERE spool=\(spool)) ORDER BY key
+      """)
+    var rows: [LedgerRow] = []
+    while try query.step() {
+      guard case .text(let name) = query.value(2), let status = JobStatus(rawValue: query.integer(3))
+      else { continue }
+      let identity = FileIdentity(
+        device: UInt64(bitPattern: query.integer(4)), inode: UInt64(bitPattern: query.integer(5)),
+        birth: query.integer(6), modified: query.integer(7), size: query.integer(8),
+        hash: UInt64(bitPattern: query.integer(9)))
+      rows.append(
+        LedgerRow(
+          key: query.integer(0), sequence: query.integer(1), name: name, status: status,
+          identity: identity, resultHash: query.withBytes(10) { ContentHash.of($0) }))
+    }
+    return rows
+  }
+
+  /// The result that was recorded under `key`.
+  func result(
+    ofKey key: Int64, on connection: borrowing Connection
+  ) throws(SQLiteError) -> [UInt8]? {
+    let query = try connection.prepareOwn("SELECT result FROM main._sluice_ledger WHERE key=?")
+    try query.bind(.integer(key), at: 1)
+    return try query.step() ? query.bytes(0) : nil
+  }
+
+  /// Forgets settled rows and ids that ended before `limit`, at most `most` of each; the newest row
+  /// of the spool stays, since sequence numbers go on from it.
+  /// - Returns: whether there may be more.
+  func prune(
+    before limit: Timestamp, most: Int, on connection: borrowing Connection
+  ) throws(SQLiteError) -> Bool {
+    let before = connection.totalChanges
+    try connection.execute(
+      """
+      DELETE FROM main._sluice_ledger WHERE key IN (SELECT key FROM main._sluice_ledger
+        WHERE spool=\(spool) AND finished<\(limit.nanoseconds)
+          AND key<=(SELECT settled FROM main._sluice_spools WHERE spool=\(spool))
+          AND key<(SELECT max(key) FROM main._sluice_ledger)
+        ORDER BY key LIMIT \(most));
+      DELETE FROM main._sluice_ids WHERE id IN
+        (SELECT id FROM main._sluice_ids WHERE finished<\(limit.nanoseconds) LIMIT \(most));
+      """)
+    return connection.totalChanges - before >= Int64(most)
+  }
+}

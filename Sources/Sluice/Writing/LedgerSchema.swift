@@ -1,0 +1,65 @@
+/// The tables that Sluice keeps in a database it serves; all other names `_sluice_*` are reserved.
+enum LedgerSchema {
+  /// Version of the tables below, kept in `_sluice_state`.
+  static let version: Int64 = 1
+
+  /// A sequential key, since a random one costs seven times as much at a thousand jobs a commit.
+  static let tables: [(name: String, sql: String)] = [
+    (
+      "_sluice_ledger",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_ledger(
+        key INTEGER PRIMARY KEY,
+        spool INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        finished INTEGER NOT NULL,
+        device INTEGER, inode INTEGER, birth INTEGER, modified INTEGER, size INTEGER,
+        hash INTEGER,
+        result BLOB NOT NULL)
+      """
+    ),
+    (
+      "_sluice_ids",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_ids(
+        id TEXT PRIMARY KEY,
+        hash INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        commitment INTEGER NOT NULL,
+        finished INTEGER NOT NULL,
+        statements BLOB NOT NULL) WITHOUT ROWID
+      """
+    ),
+    (
+      "_sluice_spools",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_spools(
+        spool INTEGER PRIMARY KEY,
+        settled INTEGER NOT NULL)
+      """
+    ),
+    (
+      "_sluice_state",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_state(
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL) WITHOUT ROWID
+      """
+    ),
+  ]
+
+  /// Finds what a job's DDL may have smuggled past the authorizer, which sees neither the new name
+  /// of ALTER TABLE … RENAME TO nor what REFERENCES, a trigger or a view mention.
+  static let intruderQuery: String = {
+    let own = tables.map { "'\($0.name)'" }.joined(separator: ",")
+    return """
+      SELECT type, name FROM main.sqlite_schema
+      WHERE tbl_name NOT IN (\(own)) AND
+        (name LIKE '\\_sluice\\_%' ESCAPE '\\' OR sql LIKE '%\\_sluice\\_%' ESCAPE '\\')
+        OR tbl_name IN (\(own)) AND name NOT IN (\(own)) AND sql IS NOT NULL
+      LIMIT 1
+      """
+  }()
+}

@@ -1,0 +1,15 @@
+/// A write job that waits for its turn, with what its earlier turns showed.
+struct QueuedWrite: Sendable {
+  let ticket: JobTicket
+  /// Attempts that ended in an error worth retrying.
+  var failedAttempts = 0
+  /// It ended a group by rolling everything back, ran longer than a group may, or is suspected of
+  /// having killed the worker: nobody shares its transaction.
+  var runsAlone = false
+  /// It would leave traces on the shared connection.
+  var needsOwnConnection = false
+  /// Times it filled the disk although there was room before and after.
+  var storageFailures = 0
+  /// Times it gave way to more urgent work.
+  var preemptions = 0
+}

@@ -1,0 +1,27 @@
+import CSystem
+import Glibc
+
+/// A megabyte kept back beside the database: a full disk leaves the WAL as large as it grew, and
+/// even emptying it needs room, which giving this up makes.
+struct StorageReserve {
+  static let bytes: off_t = 1 << 20
+  private let path: String
+
+  init(beside database: String) { path = database + "-sluice-reserve" }
+
+  /// Gives the room up.
+  func release() { unlink(path) }
+
+  /// Takes the room (again); also the probe of whether the disk has any.
+  /// - Returns: false where it has not.
+  func take() -> Bool {
+    let descriptor = sluice_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    guard posix_fallocate(descriptor, 0, Self.bytes) == 0 else {
+      unlink(path)
+      return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,290 @@
+import SQLite
+
+/// How one write job ended inside a transaction that is still open, or took it down.
+enum JobEnd {
+  /// Its ledger row is in; the outcome counts once the transaction is committed.
+  case recorded(Outcome)
+  /// Nothing of it is left and nothing is recorded: it will be judged alike every time.
+  case rejected(Outcome)
+  /// It must run again as given, nobody beside it; nothing of it is left.
+  case again(QueuedWrite)
+  /// The transaction is gone, and with it what the group did so far.
+  case transactionLost(TransactionLoss)
+}
+
+/// Why a transaction was rolled back under the writer's hands.
+enum TransactionLoss {
+  /// The job's own SQL did it: `RAISE(ROLLBACK)`, `OR ROLLBACK`, a timeout of an INSERT.
+  case job(JobError)
+  /// The job was stopped from outside.
+  case interrupted(Interrupt.Reason)
+  /// The disk or the memory did it.
+  case environment(SQLiteError)
+}
+
+/// Runs write jobs inside an open transaction, each in a savepoint of its own with its ledger row,
+/// so that a failing job leaves nothing behind and harms no neighbour.
+///
+/// Used on the writer's thread. The transaction's begin and end are its caller's.
+final class TransactionManager {
+  private let configuration: EngineConfiguration
+  private let ledger: Ledger
+  private let savepoint: Statement
+  private let rollbackTo: Statement
+  private let release: Statement
+
+  init(
+    _ configuration: EngineConfiguration, ledger: Ledger, on connection: borrowing Connection
+  ) throws(SQLiteError) {
+    self.configuration = configuration
+    self.ledger = ledger
+    savepoint = try connection.prepareOwn("SAVEPOINT job")
+    rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
+    release = try connection.prepareOwn("RELEASE job")
+  }
+
+  /// Runs one job.
+  ///
+  /// - Parameters:
+  ///   - commit: the number of the transaction.
+  ///   - isShared: whether other jobs use this connection, which must then leave no traces on it.
+  func run(
+    _ write: QueuedWrite, commit: Int64, isShared: Bool, on connection: borrowing Connection
+  ) -> JobEnd {
+    let started = Timestamp.now()
+    let clock = MonotonicTime.now()
+    do throws(SQLiteError) {
+      connection.resetCounters()
+      connection.authorizer.subject = .engine
+      try savepoint.run()
+      if let known = try knownOutcome(write, started: started, on: connection) {
+        try release.run()
+        return known
+      }
+    } catch {
+      return .transactionLost(.environment(error))
+    }
+    var run = JobRun(write: write, commit: commit, started: started, clock: clock)
+    do throws(JobStop) {
+      let executed = try execute(write, isShared: isShared, on: connection)
+      run.statements = executed.json
+      return try record(run, .done, error: nil, on: connection)
+    } catch {
+      return undo(run, error, on: connection)
+    }
+  }
+
+  private func execute(
+    _ write: QueuedWrite, isShared: Bool, on connection: borrowing Connection
+  ) throws(JobStop) -> ExecutedStatements {
+    if isShared, let level = write.ticket.job.transaction, level != .immediate {
+      throw .needsOwnConnection
+    }
+    var execution = JobExecution(
+      write.ticket.job,
+      settings: JobExecution.Settings(
+        queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
+        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : []))
+    let executed = try execution.run(on: connection)
+    // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
+    if connection.hasForeignKeyViolation {
+      throw .failed(
+        JobError(
+          .constraint, "SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN KEY constraint failed", number: 787,
+          hint: "a row refers to one that is not there when the job ends"))
+    }
+    if executed.changedSchema { try refuseIntruders(on: connection) }
+    if executed.setPragma { try forgetPragmas(on: connection) }
+    return executed
+  }
+
+  /// `defer_foreign_keys` would otherwise hold until the group's COMMIT.
+  private func forgetPragmas(on connection: borrowing Connection) throws(JobStop) {
+    do throws(SQLiteError) {
+      try connection.execute("PRAGMA defer_foreign_keys=OFF")
+    } catch {
+      throw .environment(error)
+    }
+  }
+
+  private func refuseIntruders(on connection: borrowing Connection) throws(JobStop) {
+    do throws(SQLiteError) {
+      guard let name = try ledger.intruder(on: connection) else { return }
+      throw SQLiteError(code: 23, message: name)
+    } catch {
+      guard error.code == 23 else { throw .environment(error) }
+      throw .rejected(
+        .forbidden(
+          "\(error.message) mentions a table _sluice_*, which are Sluice's own", nil,
+          hint: "use other names"))
+    }
+  }
+
+  /// The outcome of an earlier job with the same id, as this one's.
+  private func knownOutcome(
+    _ write: QueuedWrite, started: Timestamp, on connection: borrowing Connection
+  ) throws(SQLiteError) -> JobEnd? {
+    let ticket = write.ticket
+    guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
+    else { return nil }
+    let finished = Timestamp.now()
+    guard first.hash == ticket.identity.hash else {
+      var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
+      document.error = JobError(
+        .request, SluiceCode.duplicate,
+        "the id \(id) was used by \(first.job) with other content",
+        hint: "give the job an id of its own, or drop it again byte for byte")
+      return .rejected(
+        Outcome(
+          ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered()))
+    }
+    var document = ResultDocument(of: ticket, status: .done, finished: finished)
+    document.started = started
+    document.attempts = write.failedAttempts + 1
+    document.commit = first.commit
+    document.statements = first.statements
+    document.duplicateOf = first.job
+    let result = document.rendered()
+    let key = try ledger.record(
+      ticket, status: .done, finished: finished, result: result, on: connection)
+    return .recorded(
+      Outcome(ticket: ticket, status: .done, durability: .ledger(key: key), result: result))
+  }
+
+  private func undo(
+    _ run: JobRun, _ stop: JobStop, on connection: borrowing Connection
+  ) -> JobEnd {
+    // Nothing may be issued as if inside a transaction that is gone: it would commit by itself.
+    if connection.isAutocommit { return .transactionLost(loss(of: stop)) }
+    do throws(SQLiteError) {
+      connection.authorizer.subject = .engine
+      try rollbackTo.run()
+      try connection.execute("PRAGMA defer_foreign_keys=OFF")
+    } catch {
+      return .transactionLost(.environment(error))
+    }
+    var write = run.write
+    switch stop {
+    case .failed(let error):
+      do throws(JobStop) {
+        return try record(run, .failed, error: error, on: connection)
+      } catch {
+        return .transactionLost(loss(of: error))
+      }
+    case .rejected(let error):
+      return leave(.rejected(rejection(of: run, error)), on: connection)
+    case .needsOwnConnection:
+      write.needsOwnConnection = true
+      return leave(.again(write), on: connection)
+    case .interrupted(let reason):
+      return .transactionLost(.interrupted(reason))
+    case .environment(let error):
+      return .transactionLost(.environment(error))
+    case .needsWriter:
+      preconditionFailure("the writer was told to go to the writer")
+    }
+  }
+
+  private func leave(_ end: JobEnd, on connection: borrowing Connection) -> JobEnd {
+    do throws(SQLiteError) {
+      connection.authorizer.subject = .engine
+      try release.run()
+      return end
+    } catch {
+      return .transactionLost(.environment(error))
+    }
+  }
+
+  private func loss(of stop: JobStop) -> TransactionLoss {
+    switch stop {
+    case .failed(let error), .rejected(let error): .job(error)
+    case .interrupted(let reason): .interrupted(reason)
+    case .environment(let error): .environment(error)
+    case .needsOwnConnection, .needsWriter:
+      preconditionFailure("a transaction ended while a statement was only compiled")
+    }
+  }
+
+  private func rejection(of run: JobRun, _ error: JobError) -> Outcome {
+    var document = ResultDocument(of: run.write.ticket, status: .rejected, finished: .now())
+    document.error = error
+    return Outcome(
+      ticket: run.write.ticket, status: .rejected, durability: .resultFile,
+      result: document.rendered())
+  }
+
+  /// Writes the ledger row of a job that ended, and its id if it is done.
+  private func record(
+    _ run: JobRun, _ status: JobStatus, error: JobError?, on connection: borrowing Connection
+  ) throws(JobStop) -> JobEnd {
+    let ticket = run.write.ticket
+    let document = run.document(status, error: error)
+    let result = document.rendered()
+    do throws(SQLiteError) {
+      let key = try ledger.record(
+        ticket, status: status, finished: document.finished, result: result, on: connection)
+      if status == .done, let id = ticket.job.id {
+        let use = Ledger.FirstUse(
+          hash: ticket.identity.hash, job: ticket.name, commit: run.commit,
+          statements: run.statements ?? [])
+        try ledger.remember(id: id, firstUse: use, finished: document.finished, on: connection)
+      }
+      try release.run()
+      return .recorded(
+        Outcome(ticket: ticket, status: status, durability: .ledger(key: key), result: result))
+    } catch {
+      throw .environment(error)
+    }
+  }
+
+  /// Records outcomes of jobs that took their own transaction down, in the present one.
+  func record(
+    _ ended: EndedWrite, on connection: borrowing Connection
+  ) throws(SQLiteError) -> Outcome {
+    let ticket = ended.write.ticket
+    var document = ResultDocument(of: ticket, status: ended.status, finished: ended.finished)
+    document.attempts = ended.write.failedAttempts + 1
+    document.started = ended.started
+    document.ran = ended.ran
+    document.error = ended.error
+    let result = document.rendered()
+    let key = try ledger.record(
+      ticket, status: ended.status, finished: ended.finished, result: result, on: connection)
+    return Outcome(
+      ticket: ticket, status: ended.status, durability: .ledger(key: key), result: result)
+  }
+}
+
+/// A job that ended without effect and whose ledger row is still to be written.
+struct EndedWrite: Sendable {
+  var write: QueuedWrite
+  var status: JobStatus
+  var error: JobError
+  var started: Timestamp?
+  var finished: Timestamp
+  var ran: Double?
+}
+
+/// One run of a job, as its result tells it.
+private struct JobRun {
+  let write: QueuedWrite
+  let commit: Int64
+  let started: Timestamp
+  let clock: MonotonicTime
+  var statements: [UInt8]?
+
+  func document(_ status: JobStatus, error: JobError?) -> ResultDocument {
+    let ran = MonotonicTime.now().seconds(since: clock)
+    var document = ResultDocument(
+      of: write.ticket, status: status, finished: started.advanced(bySeconds: ran))
+    document.attempts = write.failedAttempts + 1
+    document.started = started
+    document.ran = ran
+    document.error = error
+    if status == .done {
+      document.commit = commit
+      document.statements = statements
+    }
+    return document
+  }
+}

@@ -1,0 +1,42 @@
+import SQLite
+
+/// The jobs of one transaction and what became of them, until its COMMIT says that it counts.
+struct WriteGroup {
+  struct Member {
+    var write: QueuedWrite
+    var outcome: Outcome
+  }
+
+  private(set) var commit: Int64 = 0
+  /// Outcomes of earlier jobs that ended without effect, recorded in this transaction.
+  private var recorded: [Outcome] = []
+  private var settles = false
+  var members: [Member] = []
+  /// Not recorded: valid whatever the COMMIT says.
+  var rejected: [Outcome] = []
+
+  /// Jobs that ran.
+  var count: Int { members.count + rejected.count }
+
+  /// Whether there is nothing to commit.
+  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && !settles }
+
+  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
+
+  /// Begins inside a transaction that holds the write lock.
+  /// - Parameters:
+  ///   - ended: jobs whose rows are still to be written.
+  ///   - settledThrough: the key up to which results are durable as files.
+  mutating func open(
+    _ session: WriterSession, recording ended: [EndedWrite], settledThrough: Int64?
+  ) throws(SQLiteError) {
+    commit = try session.ledger.beginCommit(on: session.connection)
+    for write in ended {
+      recorded.append(try session.transactions.record(write, on: session.connection))
+    }
+    if let settledThrough {
+      try session.ledger.settle(through: settledThrough, on: session.connection)
+      settles = true
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import SQLite
+import Synchronization
+
+/// Where other threads leave work for the writer, and where it takes its next job from.
+///
+/// The one place that the writer shares with others; every method may be called from any thread.
+final class WriterInbox: Sendable {
+  enum Command: Sendable {
+    /// Record a job that ended without having run.
+    case record(EndedWrite)
+    /// Read the ledger for the recovery.
+    case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
+    /// Read one recorded result.
+    case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
+  }
+
+  enum Work: Sendable {
+    case command(Command)
+    /// There may be something to write.
+    case group
+    case stop
+    /// The deadline has passed.
+    case nothing
+  }
+
+  private struct Running: Sendable {
+    let priority: Priority
+    let preemptions: Int
+    let arrived: Timestamp
+    let interrupt: Interrupt
+    let sequence: Int64
+    let runsAlone: Bool
+  }
+
+  private struct State: Sendable {
+    var scheduler: PriorityScheduler<QueuedWrite>
+    var commands: [Command] = []
+    var settledThrough: Int64?
+    var running: Running?
+    var isStopping = false
+  }
+
+  private let state: Monitor<State>
+
+  init(_ configuration: SchedulerConfiguration) {
+    state = Monitor(State(scheduler: PriorityScheduler(configuration: configuration)))
+  }
+
+  // MARK: From other threads
+
+  func add(_ writes: [QueuedWrite]) {
+    state.withLock { state in
+      for write in writes { Self.enqueue(write, &state) }
+      guard let running = state.running, running.runsAlone else { return }
+      // The interrupt itself leaves the job its window, so its running time is no matter here.
+      let gives = state.scheduler.wouldPreempt(
+        lane: running.priority, arrival: running.arrived, preemptions: running.preemptions,
+        ranSeconds: .infinity, now: .now())
+      if gives { running.interrupt.preempt() }
+    }
+    state.signal()
+  }
+
+  func send(_ command: Command) {
+    state.withLock { $0.commands.append(command) }
+    state.signal()
+  }
+
+  /// The result files of all rows up to `key` are durable.
+  func settle(through key: Int64) {
+    state.withLock { $0.settledThrough = max($0.settledThrough ?? key, key) }
+    state.signal()
+  }
+
+  /// No group begins any more; a job that runs alone for long is stopped and stays unfinished.
+  func stop() {
+    state.withLock { state in
+      state.isStopping = true
+      state.running?.interrupt.stop(.stopping)
+    }
+    state.signal()
+  }
+
+  var count: Int { state.withLock { $0.scheduler.count } }
+
+  // MARK: From the writer's thread
+
+  /// Waits for work; `hasMore` says that there is some that the inbox does not know of.
+  func wait(hasMore: Bool, until deadline: MonotonicTime?) -> Work {
+    let work = state.wait(until: deadline) { state -> Work? in
+      if !state.commands.isEmpty { return .command(state.commands.removeFirst()) }
+      if state.isStopping { return .stop }
+      let waits = state.scheduler.hasRunnable || state.settledThrough != nil
+      return waits || hasMore ? .group : nil
+    }
+    return work ?? .nothing
+  }
+
+  /// Waits until `deadline`, whatever work there is.
+  /// - Returns: true at once where the writer is to stop.
+  func rest(until deadline: MonotonicTime) -> Bool {
+    state.wait(until: deadline) { $0.isStopping ? true : nil } ?? false
+  }
+
+  func beginGroup() { state.withLock { $0.scheduler.beginGroup() } }
+
+  /// The next job of the group, which holds `count` so far; nil closes the group.
+  func next(groupCount count: Int, now: Timestamp) -> QueuedWrite? {
+    state.withLock { state in
+      guard !state.isStopping, let next = state.scheduler.peek(now: now) else { return nil }
+      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
+      return state.scheduler.next(now: now)?.element
+    }
+  }
+
+  /// The job that waits first in line, without taking it.
+  func first(now: Timestamp) -> QueuedWrite? {
+    state.withLock { $0.scheduler.peek(now: now)?.element }
+  }
+
+  /// Takes a job that waits.
+  func remove(sequence: Int64) -> QueuedWrite? {
+    state.withLock { $0.scheduler.remove(key: UInt64(sequence)) }
+  }
+
+  func takeSettled() -> Int64? {
+    state.withLock { state in
+      defer { state.settledThrough = nil }
+      return state.settledThrough
+    }
+  }
+
+  /// Jobs that have had a turn wait again, where they stood.
+  func putBack(_ writes: [QueuedWrite]) {
+    state.withLock { state in
+      for write in writes { Self.enqueue(write, &state) }
+    }
+  }
+
+  /// A job runs from now on; with nobody beside it where `runsAlone`, so that it may be preempted.
+  func starts(_ write: QueuedWrite, interrupt: Interrupt) {
+    state.withLock { state in
+      state.running = Running(
+        priority: write.ticket.priority, preemptions: write.preemptions,
+        arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
+        runsAlone: write.runsAlone || write.needsOwnConnection)
+      if state.isStopping { interrupt.stop(.stopping) }
+    }
+  }
+
+  func rests() { state.withLock { $0.running = nil } }
+
+  var isStopping: Bool { state.withLock { $0.isStopping } }
+
+  private static func enqueue(_ write: QueuedWrite, _ state: inout State) {
+    state.scheduler.enqueue(
+      write, key: UInt64(write.ticket.sequence), lane: write.ticket.priority,
+      arrival: write.ticket.arrived, name: write.ticket.name, preemptions: write.preemptions)
+  }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import SQLite
+
+/// The one connection that writes to a database, with its ledger; used on the writer's thread.
+final class WriterSession {
+  let connection: Connection
+  let ledger: Ledger
+  let transactions: TransactionManager
+  private let configuration: EngineConfiguration
+  private let beginImmediate: Statement
+  private let commitStatement: Statement
+  private var waiting = Waiting.forWriter(until: 0)
+  private let shouldStop: () -> Bool
+
+  private enum Waiting {
+    /// Monotonic nanoseconds.
+    case forWriter(until: Int64)
+    /// A checkpoint: gives up on readers after that, never on a writer.
+    case forReaders(until: Int64)
+  }
+
+  /// How long a checkpoint waits for readers before it leaves the rest for later, in seconds.
+  private static let readerPatience = 0.005
+
+  /// - Parameter shouldStop: asked while another process's lock is waited for.
+  init(
+    _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
+  ) throws(SQLiteError) {
+    self.configuration = configuration
+    self.shouldStop = shouldStop
+    connection = try Connection(
+      path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
+    ledger = try Ledger(on: connection, spool: configuration.spool)
+    transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
+    commitStatement = try connection.prepareOwn("COMMIT")
+    connection.onBusy { [unowned self] count in wait(count) }
+  }
+
+  /// Takes the write lock, waiting for other processes up to `connectionTimeout`.
+  /// - Throws: `SQLITE_BUSY` after that.
+  func begin() throws(SQLiteError) {
+    let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
+    waiting = .forWriter(until: end.nanoseconds)
+    connection.authorizer.subject = .engine
+    connection.interrupt.arm()
+    try beginImmediate.run()
+  }
+
+  /// - Throws: whatever; the transaction is then neither done nor undone.
+  func commit() throws(SQLiteError) {
+    connection.authorizer.subject = .engine
+    connection.interrupt.arm()
+    try commitStatement.run()
+  }
+
+  /// Ends the transaction if there is still one; an error here would hide the one that mattered.
+  func rollback() {
+    connection.interrupt.arm()
+    guard !connection.isAutocommit else { return }
+    try? connection.execute("ROLLBACK")
+  }
+
+  /// Copies the WAL into the database.
+  /// - Returns: false where a reader still needs the WAL.
+  func checkpoint(_ mode: Connection.CheckpointMode) -> Bool {
+    let end = MonotonicTime.now().advanced(bySeconds: Self.readerPatience)
+    waiting = .forReaders(until: end.nanoseconds)
+    return (try? connection.checkpoint(mode)) != nil
+  }
+
+  /// SQLite's own handler polls at up to 100 ms, which loses against a busy neighbour; this one
+  /// begins at 1 ms and stays at 10.
+  private func wait(_ count: Int) -> Bool {
+    let now = MonotonicTime.now().nanoseconds
+    switch waiting {
+    case .forWriter(let end):
+      if shouldStop() || now >= end { return false }
+    case .forReaders(let end):
+      // Giving up on a writer would make the checkpoint a passive one, which beside another
+      // process's checkpoint may meet the WAL-reset bug.
+      if now >= end, LockHolder.blockingWriters(ofDatabase: configuration.path).isEmpty {
+        return false
+      }
+    }
+    usleep(UInt32(min(10_000, 1000 * (count + 1))))
+    return true
+  }
+}

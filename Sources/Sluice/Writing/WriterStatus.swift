@@ -1,0 +1,54 @@
+import SQLite
+import Synchronization
+
+/// What the writer says about itself, for `status`, metrics and the log; read from any thread.
+public final class WriterStatus: Sendable {
+  public struct Snapshot: Sendable {
+    /// Why nothing is written at present, in words for an operator.
+    public var pausedBecause: String?
+    public var pausedSince: Timestamp?
+    public var groups: Int64 = 0
+    public var commits: Int64 = 0
+    public var jobs: Int64 = 0
+    public var walPages = 0
+    /// WAL pages that a checkpoint could not copy because of a reader.
+    public var heldBackPages = 0
+    public var preemptions: Int64 = 0
+    /// What may hold up an urgent write right now.
+    public var holdUp: String?
+  }
+
+  private let state = Mutex(Snapshot())
+  private let report: @Sendable (String) -> Void
+
+  /// - Parameter report: told, once for each, what an operator should know; on the writer's thread.
+  public init(report: @escaping @Sendable (String) -> Void) { self.report = report }
+
+  public var snapshot: Snapshot { state.withLock { $0 } }
+
+  func update(_ change: (inout Snapshot) -> Void) {
+    state.withLock { change(&$0) }
+  }
+
+  func pauses(_ reason: String) {
+    let isNew = state.withLock { snapshot in
+      defer {
+        snapshot.pausedBecause = reason
+        snapshot.pausedSince = snapshot.pausedSince ?? .now()
+      }
+      return snapshot.pausedBecause == nil
+    }
+    if isNew { report(reason) }
+  }
+
+  func resumes() {
+    let reason = state.withLock { snapshot in
+      defer {
+        snapshot.pausedBecause = nil
+        snapshot.pausedSince = nil
+      }
+      return snapshot.pausedBecause
+    }
+    if reason != nil { report("the writer goes on") }
+  }
+}
