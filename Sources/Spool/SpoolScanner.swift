@@ -124,7 +124,7 @@ public final class SpoolScanner {
 
   /// The same for a name as an event source gives it: none, or one repaired to be UTF-8 (which is
   /// then no file's), leads to a pass.
-  public func notice(_ name: String?) {
+  public func notice(event name: String?) {
     guard let name, !name.unicodeScalars.contains("\u{FFFD}") else { return request() }
     name.withCString { notice($0) }
   }

@@ -117,7 +117,7 @@ struct SpoolScannerTests {
     expected.sort { $0 < $1 }
     #expect(try drain(scanner) == expected.map(\.1))
     #expect(scanner.isExhausted && !scanner.needsStep(at: clock))
-    scanner.notice("a\u{FFFD}.json")
+    scanner.notice(event: "a\u{FFFD}.json")
     #expect(try drain(scanner) == ["unheard.json"])
   }
 
@@ -147,7 +147,7 @@ struct SpoolScannerTests {
     scanner.request()
     let deadline = try #require(scanner.nextDeadline)
     #expect(!scanner.needsStep(at: clock) && deadline > clock)
-    scanner.notice("a.json")
+    scanner.notice(event: "a.json")
     #expect(try drain(scanner) == ["a.json"])
     try make(["b.json"])
     #expect(try drain(scanner, at: deadline) == ["b.json"])
