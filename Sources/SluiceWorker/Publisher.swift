@@ -47,28 +47,25 @@ final class Publisher: Sendable {
   func run() {
     var batch = settler.begin()
     while true {
-      let deadline = batch.isEmpty ? nil : batch.deadline
+      let deadline = batch.isEmpty ? nil : max(batch.deadline, .now().advanced(bySeconds: 0.01))
       if let next = queue.pop(until: deadline) {
         for outcome in next.outcomes {
-          publish(outcome, database: next.database, &batch)
+          publish(outcome, database: next.database, batch)
         }
       } else if queue.isClosed, queue.count == 0 {
         settler.finish(batch)
         return
       }
-      if batch.isDue(at: .now()) {
-        settler.settle(batch)
-        batch = settler.begin()
-      }
+      if batch.isDue(at: .now()), settler.settle(batch) { batch = settler.begin() }
     }
   }
 
-  private func publish(_ outcome: Outcome, database: String, _ batch: inout UnsettledBatch) {
+  private func publish(_ outcome: Outcome, database: String, _ batch: UnsettledBatch) {
     guard let name = active.name(of: outcome.ticket) else { return }
     var patience = Patience()
     while true {
       do throws(FileError) {
-        try publish(outcome, name, database: database, &batch)
+        try publish(outcome, name, database: database, batch)
         if patience.isTried { log.say("results are written again") }
         break
       } catch {
@@ -85,7 +82,7 @@ final class Publisher: Sendable {
   }
 
   private func publish(
-    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: inout UnsettledBatch
+    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledBatch
   ) throws(FileError) {
     let result = name.job.result
     switch outcome.durability {

@@ -1,43 +1,94 @@
 import Sluice
 import Spool
+import Synchronization
 
-/// Published results whose data a power failure could still take.
-struct UnsettledBatch: ~Copyable {
-  /// Seconds between the first result and its settling: results appear at once in any case, and
-  /// each sync of the file system costs some milliseconds of everybody's disk.
-  static let interval = 0.5
-  /// Jobs in a batch: bounds the work after a failed sync and the files hidden in `active/`.
-  static let jobsMax = 20_000
+/// Makes published results durable batch by batch, away from everything that waits for them; then
+/// says so in the ledger and removes what was kept for the case of a power failure.
+///
+/// One thread of its own, since a sync of the file system may take long.
+final class Settler: Sendable {
+  private let results: ResultWriter
+  private let engines: EngineTable
+  private let log: WorkerLog
+  private let queue = BoundedQueue<UnsettledBatch>(capacity: 1)
 
-  struct Row: Sendable {
-    var database: String
-    var key: Int64
-    var result: String
+  init(_ results: ResultWriter, engines: EngineTable, log: WorkerLog) {
+    self.results = results
+    self.engines = engines
+    self.log = log
   }
 
-  let sync: SettleBatch?
-  private(set) var rows: [Row] = []
-  private(set) var published: [ClaimedName] = []
-  private(set) var deadline = MonotonicTime(nanoseconds: .max)
-
-  init(_ sync: consuming SettleBatch?) { self.sync = sync }
-
-  var isEmpty: Bool { rows.isEmpty && published.isEmpty }
-
-  func isDue(at now: MonotonicTime) -> Bool {
-    if isEmpty { return false }
-    return now >= deadline || rows.count + published.count >= Self.jobsMax
+  /// Opens a batch; before the first of its results is written.
+  func begin() -> UnsettledBatch {
+    do throws(FileError) {
+      return UnsettledBatch(try results.beginSettling())
+    } catch {
+      log.say("cannot open results/ to make it durable: \(error)")
+      return UnsettledBatch(nil)
+    }
   }
 
-  mutating func add(key: Int64, database: String, result: String) {
-    if isEmpty { begin() }
-    rows.append(Row(database: database, key: key, result: result))
+  /// Hands a batch over.
+  /// - Returns: false while the one before is still being settled: it stays the caller's.
+  func settle(_ batch: UnsettledBatch) -> Bool { queue.offer(batch) != .full }
+
+  /// Hands the last batch over, and ends.
+  func finish(_ batch: UnsettledBatch) {
+    if !batch.isEmpty { queue.push(batch) }
+    queue.close()
   }
 
-  mutating func add(published name: ClaimedName) {
-    if isEmpty { begin() }
-    published.append(name)
+  /// The thread's body.
+  func run() {
+    var carried: UnsettledBatch?
+    while let batch = queue.pop() {
+      if let left = carried { batch.add(contentsOf: left) }
+      carried = settleNow(batch) ? nil : batch
+    }
   }
 
-  private mutating func begin() { deadline = MonotonicTime.now().advanced(bySeconds: Self.interval) }
+  /// - Returns: whether the results are durable.
+  private func settleNow(_ batch: UnsettledBatch) -> Bool {
+    do throws(FileError) {
+      guard batch.sync != nil else { return false }
+      try batch.sync?.settle()
+    } catch {
+      log.say("results may not be durable: \(error); writing them again from the ledger")
+      rewrite(batch)
+      return false
+    }
+    Seam.reached(.settled)
+    for (database, key) in batch.keys { engines[database]?.settle(through: key) }
+    for name in batch.published {
+      do throws(FileError) {
+        try results.remove(name)
+      } catch {
+        log.say("cannot remove a finished job's file: \(error)")
+      }
+    }
+    return true
+  }
+
+  /// After a failed sync the kernel may have dropped the pages: what stands in the files is unknown.
+  /// The newest result of each name is written again; the batch after this one settles it.
+  private func rewrite(_ batch: UnsettledBatch) {
+    var newest: [String: UnsettledBatch.Row] = [:]
+    for row in batch.rows { newest[row.result] = row }
+    for row in newest.values {
+      guard let engine = engines[row.database], let result = try? engine.result(ofKey: row.key)
+      else { continue }
+      try? results.publish(row.result, result)
+    }
+  }
+}
+
+/// The engines of the databases that are served, by name; the same for all threads from the start.
+final class EngineTable: Sendable {
+  private let engines = Mutex<[String: Engine]>([:])
+
+  subscript(name: String) -> Engine? { engines.withLock { $0[name] } }
+
+  func add(_ engine: Engine) { engines.withLock { $0[engine.configuration.name] = engine } }
+
+  var all: [Engine] { engines.withLock { Array($0.values) } }
 }

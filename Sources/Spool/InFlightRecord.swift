@@ -1,7 +1,7 @@
 import Sluice
 
-/// Which jobs are being run at this moment, kept where a killed process leaves it: in the page cache
-/// of `active/.inflight`.
+/// Which jobs of one database are being run at this moment, kept where a killed process leaves it:
+/// in the page cache of `.inflight-DATABASE`.
 ///
 /// Written by `pwrite` and never synced: it answers only what a `kill -9` leaves to ask. The writer
 /// thread has one region, each reader thread a slot of its own, so no lock is needed; different
@@ -11,74 +11,65 @@ public final class InFlightRecord: Sendable {
   public static let groupMax = 4096
   /// Reader threads.
   public static let readersMax = 256
-  static let name = ".inflight"
+  private static let prefix = ".inflight-"
 
-  // The file: highest number ever in flight, count, 4096 numbers, 256 reader slots; 8 bytes each in
-  // the machine's order (it never leaves the machine). 0 in a slot is nothing.
-  private static let readersOffset = 8 * (2 + groupMax)
+  // The file: the writer's numbers up to the first 0, then a number for each reader; 8 bytes each in
+  // the machine's order (it never leaves the machine). 0 is nothing.
+  private static let readersOffset = 8 * (groupMax + 1)
   private static let length = readersOffset + 8 * readersMax
 
-  /// What was in flight when the previous worker ended, by sequence number.
-  public struct Left: Sendable, Equatable {
-    public var inFlight: Set<UInt64> = []
-    /// The highest number the writer ever ran: a floor for `SequenceSource`.
-    public var highest: UInt64 = 0
-  }
-
   private let file: OpenFile
-  /// What the previous worker left.
-  public let left: Left
+  /// What was in flight when the previous worker ended, by sequence number.
+  public let left: Set<UInt64>
 
   /// Reads what is there and begins an empty record. The file's blocks are written whole, so that a
   /// disk that fills up later does not fail the notes.
-  public init(_ layout: SpoolLayout) throws(FileError) {
-    let previous = try layout.active.contents(Self.name) ?? []
-    let left = Self.parse(previous)
-    let file = try layout.active.openForUpdate(Self.name)
-    var empty = [UInt8](repeating: 0, count: Self.length)
-    empty.withUnsafeMutableBytes { $0.storeBytes(of: left.highest, as: UInt64.self) }
-    try file.write(empty, at: 0)
-    self.file = file
-    self.left = left
+  public init(_ layout: SpoolLayout, database: String) throws(FileError) {
+    let name = Self.prefix + database
+    left = Self.parse(try layout.root.contents(name) ?? [])
+    file = try layout.root.openForUpdate(name)
+    try file.write([UInt8](repeating: 0, count: Self.length), at: 0)
   }
 
-  /// Notes the jobs of the group that the writer begins to run. Writer thread only.
-  public func begin(group: some Collection<UInt64>) throws(FileError) {
-    precondition(group.count <= Self.groupMax, "a group of \(group.count) jobs")
-    let highest = max(left.highest, group.max() ?? 0)
-    try note([highest, UInt64(group.count)] + group, at: 0)
+  /// Notes the `index`-th job of the group that the writer runs. Writer thread only.
+  public func begin(_ sequence: UInt64, index: Int) throws(FileError) {
+    precondition((0..<Self.groupMax).contains(index), "job \(index) of a group")
+    try note(sequence, 0, at: Int64(8 * index))
   }
 
   /// The group has ended, whichever way. Writer thread only.
-  public func endGroup() throws(FileError) { try note([0], at: 8) }
+  public func endGroup() throws(FileError) { try note(0, 0, at: 0) }
 
   /// Notes the job that a reader begins to run. That reader's thread only.
   public func begin(_ sequence: UInt64, reader: Int) throws(FileError) {
     precondition((0..<Self.readersMax).contains(reader), "reader \(reader)")
-    try note([sequence], at: Int64(Self.readersOffset + 8 * reader))
+    try note(sequence, nil, at: Int64(Self.readersOffset + 8 * reader))
   }
 
   /// The reader's job has ended. That reader's thread only.
   public func end(reader: Int) throws(FileError) { try begin(0, reader: reader) }
 
-  private func note(_ words: [UInt64], at offset: Int64) throws(FileError) {
-    try words.withUnsafeBufferPointer { (buffer) throws(FileError) in
-      try file.write(UnsafeRawBufferPointer(buffer), at: offset)
+  private func note(_ first: UInt64, _ second: UInt64?, at offset: Int64) throws(FileError) {
+    var words = (first, second ?? 0)
+    let length = second == nil ? 8 : 16
+    try withUnsafeBytes(of: &words) { (buffer) throws(FileError) in
+      try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<length]), at: offset)
     }
   }
 
-  /// A write cut short by the kill leaves numbers of an older group behind the new count: those jobs
-  /// have ended, and nobody finds them in `active/`.
-  static func parse(_ bytes: [UInt8]) -> Left {
-    guard bytes.count == length else { return Left() }
+  static func parse(_ bytes: [UInt8]) -> Set<UInt64> {
+    guard bytes.count == length else { return [] }
     return bytes.withUnsafeBytes { raw in
-      func word(_ index: Int) -> UInt64 { raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
-      var left = Left(highest: word(0))
-      let count = Int(min(word(1), UInt64(groupMax)))
-      for index in 2..<(2 + count) { left.inFlight.insert(word(index)) }
-      for index in (readersOffset / 8)..<(length / 8) { left.inFlight.insert(word(index)) }
-      left.inFlight.remove(0)
-      if left.highest > ClaimedName.sequenceMax { left.highest = 0 }
+      func word(_ index: Int) -> UInt64 {
+        raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
+      }
+      var left: Set<UInt64> = []
+      for index in 0..<groupMax {
+        if word(index) == 0 { break }
+        left.insert(word(index))
+      }
+      for index in (readersOffset / 8)..<(length / 8) { left.insert(word(index)) }
+      left.remove(0)
       return left
     }
   }

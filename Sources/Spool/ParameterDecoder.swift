@@ -115,7 +115,7 @@ struct ParameterDecoder: Sendable {
         hint: "Refer to an earlier statement of the same job.",
         offset: field.node.range.lowerBound)
     }
-    return .result(statement: statement, row: row, column: column)
+    return .result(ResultPlace(statement: statement, row: row, column: column))
   }
 
   /// Decimal digits only: `Int` would take a sign.

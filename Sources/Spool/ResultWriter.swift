@@ -27,6 +27,15 @@ public struct ResultWriter: Sendable {
     Seam.reached(.published)
   }
 
+  /// As `publish`, but its data is durable before it stands, at the price of a sync of its own.
+  public func publishDurably(_ name: String, _ content: [UInt8]) throws(FileError) {
+    var scratch = try ScratchFile(layout.results, name)
+    try scratch.write(content)
+    try scratch.sync()
+    try scratch.publish()
+    Seam.reached(.published)
+  }
+
   /// A result that is written in pieces (`x.jsonl`, `x.rows.csv`).
   public func begin(_ name: String) throws(FileError) -> ScratchFile {
     try ScratchFile(layout.results, name)
@@ -127,6 +136,9 @@ public struct ScratchFile: ~Copyable {
   public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) { try file.write(bytes) }
 
   public func write(_ bytes: [UInt8]) throws(FileError) { try file.write(bytes) }
+
+  /// Makes what was written durable.
+  public func sync() throws(FileError) { try file.sync() }
 
   /// Gives it its name, replacing an older file of that name.
   public mutating func publish() throws(FileError) {

@@ -2,7 +2,7 @@ import Sluice
 
 /// How many workers died in a row while they ran a job, by the job's sequence number.
 ///
-/// Kept in `active/.suspects`, rewritten at the start of a worker: one line `SEQ DEATHS` for each.
+/// Kept in `.suspects` in the spool, rewritten at the start of a worker: one line `SEQ DEATHS` for each.
 public struct SuspectList: Sendable, Equatable {
   public private(set) var deaths: [UInt64: Int]
 
@@ -44,7 +44,7 @@ public struct SuspectList: Sendable, Equatable {
   /// Reads the list; a file that is not there, or damaged by a power failure, suspects nobody.
   public init(_ layout: SpoolLayout) throws(FileError) {
     deaths = [:]
-    let content = try layout.active.contents(Self.name) ?? []
+    let content = try layout.root.contents(Self.name) ?? []
     for line in String(decoding: content, as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: " ")
       guard parts.count == 2, let sequence = UInt64(parts[0]), let count = Int(parts[1]), count > 0
@@ -56,6 +56,6 @@ public struct SuspectList: Sendable, Equatable {
   /// Writes the list, whole and durably.
   public func save(_ layout: SpoolLayout) throws(FileError) {
     let lines = deaths.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }
-    try layout.active.replaceDurably(Self.name, with: Array(lines.joined().utf8))
+    try layout.root.replaceDurably(Self.name, with: Array(lines.joined().utf8))
   }
 }

@@ -57,7 +57,7 @@ import Testing
       job.statements[1].parameters
         == .once(
           .named([
-            NamedParameter(name: "a", value: .result(statement: 0, row: 12, column: 3)),
+            NamedParameter(name: "a", value: .result(ResultPlace(statement: 0, row: 12, column: 3))),
             NamedParameter(name: "b", value: .lastInsertRowid),
           ])))
   }

@@ -1,1 +1,0 @@
-public func runWorker(options: RunOptions) -> Int32 { 69 }
