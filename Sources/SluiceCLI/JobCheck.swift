@@ -23,7 +23,12 @@ struct JobCheck {
     case .json:
       let bytes = try source.contents()
       if isEmpty(bytes[...], code: SluiceCode.badJSON) { return }
-      note { () throws(DecodeFailure) in _ = try decoder.decode(bytes) }
+      do throws(DecodeFailure) {
+        _ = try decoder.decode(bytes)
+        jobs += 1
+      } catch {
+        note(error.error)
+      }
     case .jsonl:
       try source.forEachLine { line in readLine(line) }
       if isFirstLine { noteEmpty(SluiceCode.badFile) }
@@ -31,7 +36,12 @@ struct JobCheck {
       let bytes = try source.contents()
       if isEmpty(bytes[...], code: SluiceCode.badFile) { return }
       let first = bytes.prefix { $0 != UInt8(ascii: "\n") }
-      note { () throws(DecodeFailure) in _ = try decoder.decodeScriptHeader(first) }
+      do throws(DecodeFailure) {
+        _ = try decoder.decodeScriptHeader(first)
+        jobs += 1
+      } catch {
+        note(error.error)
+      }
     case .foreign:
       note(
         JobError(
@@ -67,15 +77,6 @@ struct JobCheck {
     var error = error
     error.line = lineNumber
     return error
-  }
-
-  private mutating func note(_ decode: () throws(DecodeFailure) -> Void) {
-    do throws(DecodeFailure) {
-      try decode()
-      jobs += 1
-    } catch {
-      note(error.error)
-    }
   }
 
   private mutating func note(_ fault: JobError) {
