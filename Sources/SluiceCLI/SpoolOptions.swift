@@ -12,23 +12,14 @@ struct SpoolOptions: ParsableArguments {
   @Flag(help: "Answer in JSON.")
   var json = false
 
-  /// Where the spool is: the option, else the environment, else `./spool`.
-  var path: String { spool ?? Environment["SLUICE_SPOOL"] ?? "spool" }
+  /// The spool that was asked for: by the option, else by the environment.
+  var named: String? { spool ?? Environment["SLUICE_SPOOL"] }
+
+  /// Where the spool is.
+  var path: String { named ?? "spool" }
 
   /// The spool, which must be there.
   func open() throws -> SpoolLayout {
     try SpoolLayout(path: path, missing: .refuse)
-  }
-}
-
-/// How long to wait for results.
-struct TimeoutOption: ParsableArguments {
-  @Option(help: "Seconds to wait at most (else as long as a worker runs); then exit code 75.")
-  var timeout: Double?
-
-  mutating func validate() throws {
-    if let timeout, !(timeout >= 0) {
-      throw ValidationError("--timeout takes seconds from 0 on, not \(timeout)")
-    }
   }
 }
