@@ -34,7 +34,12 @@ final class ConnectionHooks {
       }, pointer)
     sqlite3_progress_handler(
       handle, Self.progressSteps,
-      { ConnectionHooks.of($0).interrupt.isDue ? 1 : 0 }, pointer)
+      { context in
+        let hooks = ConnectionHooks.of(context)
+        // SQLite counts the steps of a kept statement over all its runs, so that any statement may
+        // be the one that is asked: one of the engine's own must not pay for the job's time.
+        return hooks.authorizer.subject != .engine && hooks.interrupt.isDue ? 1 : 0
+      }, pointer)
     sqlite3_wal_hook(
       handle,
       { context, _, _, pages in

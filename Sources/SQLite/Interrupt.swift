@@ -2,7 +2,8 @@ import CSQLite
 import Glibc
 import Synchronization
 
-/// Stops the statement that runs on one connection, from any thread or at a deadline.
+/// Stops the job's statement that runs on one connection, from any thread or at a deadline; never
+/// one of the engine's own.
 ///
 /// SQLite asks it every thousand steps of its virtual machine (some 20 µs) through the progress
 /// handler, on the thread that runs the statement; `sqlite3_interrupt` is not used, since it may

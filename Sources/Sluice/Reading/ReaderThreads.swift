@@ -13,23 +13,22 @@ final class ReaderThreads: Sendable {
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedRead>
     var threads: [OwnedThread] = []
+    /// Threads asked for; the next one's number.
+    var threadCount = 0
+    /// Jobs taken on and not yet answered for.
+    var unanswered = 0
     var resting = 0
     /// What runs, by reader.
     var running: [Int: (sequence: Int64, interrupt: Interrupt)] = [:]
     var isStopping = false
   }
 
-  /// A job that waited longer for a reader calls another one to help, in seconds: below that, waking
-  /// it costs more than it brings.
-  private static let helpAfter = 0.002
-  /// Outcomes handed on at once.
-  private static let batch = 64
-
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
+  /// Condition 0 is that there is a job, 1 only that the readers are to stop.
   private let state: Monitor<State>
 
   init(
@@ -42,10 +41,12 @@ final class ReaderThreads: Sendable {
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
-    state = Monitor(State(scheduler: PriorityScheduler(configuration: configuration.scheduler)))
+    state = Monitor(
+      State(scheduler: PriorityScheduler(configuration: configuration.scheduler)), conditions: 2)
   }
 
-  var count: Int { state.withLock { $0.scheduler.count + $0.running.count } }
+  /// Jobs that wait, run, or have an outcome that is not delivered.
+  var count: Int { state.withLock { $0.unanswered } }
 
   func add(_ reads: [JobTicket]) {
     let missing = state.withLock { state -> Int? in
@@ -54,15 +55,17 @@ final class ReaderThreads: Sendable {
           QueuedRead(ticket: ticket), key: UInt64(ticket.sequence), lane: ticket.priority,
           arrival: ticket.arrived, name: ticket.name)
       }
-      return Self.threadToStart(state, limit: configuration.poolSize)
+      state.unanswered += reads.count
+      return Self.threadToStart(&state, limit: configuration.poolSize)
     }
     state.signal()
     if let missing { start(missing) }
   }
 
-  private static func threadToStart(_ state: State, limit: Int) -> Int? {
-    guard state.resting == 0, state.threads.count < limit, !state.isStopping else { return nil }
-    return state.threads.count
+  private static func threadToStart(_ state: inout State, limit: Int) -> Int? {
+    guard state.resting == 0, state.threadCount < limit, !state.isStopping else { return nil }
+    defer { state.threadCount += 1 }
+    return state.threadCount
   }
 
   private func start(_ slot: Int) {
@@ -80,63 +83,46 @@ final class ReaderThreads: Sendable {
       return state.threads
     }
     state.broadcast()
+    state.broadcast(1)
     for thread in threads { thread.join() }
   }
 
   // MARK: On a reader's thread
 
   private func run(_ slot: Int) {
-    var outcomes: [Outcome] = []
-    while let ticket = next(hasOutcomes: !outcomes.isEmpty) {
-      guard let ticket else {
-        deliver(outcomes)
-        outcomes.removeAll(keepingCapacity: true)
-        continue
-      }
+    while let ticket = next() {
       observer.reader(slot, starts: ticket.sequence)
       let outcome = answer(ticket, slot: slot)
       observer.readerRests(slot)
-      if let outcome { outcomes.append(outcome) }
-      if outcomes.count >= Self.batch {
-        deliver(outcomes)
-        outcomes.removeAll(keepingCapacity: true)
-      }
+      // At once: the next job may be a long one.
+      if let outcome { deliver([outcome]) }
+      state.withLock { $0.unanswered -= 1 }
     }
-    if !outcomes.isEmpty { deliver(outcomes) }
   }
 
-  /// The next job; `.some(nil)` where there is none but outcomes wait to be handed on; nil to stop.
-  private func next(hasOutcomes: Bool) -> JobTicket?? {
+  /// The next job; nil to stop.
+  private func next() -> JobTicket? {
     var wasResting = false
-    let next = state.wait { state -> JobTicket?? in
+    let next = state.wait { state -> (ticket: JobTicket?, hasMore: Bool, missing: Int?)? in
       if wasResting {
         state.resting -= 1
         wasResting = false
       }
-      if state.isStopping { return .some(nil) }
-      let now = Timestamp.now()
+      if state.isStopping { return (nil, false, nil) }
       state.scheduler.beginGroup()
-      if let scheduled = state.scheduler.next(now: now) { return scheduled.element.ticket }
-      if hasOutcomes { return .some(nil) }
-      state.resting += 1
-      wasResting = true
-      return nil
+      guard let scheduled = state.scheduler.next(now: .now()) else {
+        state.resting += 1
+        wasResting = true
+        return nil
+      }
+      let hasMore = state.scheduler.hasRunnable
+      let missing = hasMore ? Self.threadToStart(&state, limit: configuration.poolSize) : nil
+      return (scheduled.element.ticket, hasMore, missing)
     }
-    guard let next else { return nil }
-    if next == nil, state.withLock({ $0.isStopping }) { return nil }
-    if let ticket = next { callForHelp(after: ticket) }
-    return next
-  }
-
-  private func callForHelp(after ticket: JobTicket) {
-    guard Timestamp.now().seconds(since: ticket.arrived) > Self.helpAfter else { return }
-    let (hasMore, missing) = state.withLock { state in
-      state.scheduler.hasRunnable
-        ? (true, Self.threadToStart(state, limit: configuration.poolSize)) : (false, nil)
-    }
-    guard hasMore else { return }
-    state.signal()
-    if let missing { start(missing) }
+    // Whoever takes a job calls the next reader: this one may be busy for long.
+    if next?.hasMore == true { state.signal() }
+    if let missing = next?.missing { start(missing) }
+    return next?.ticket
   }
 
   private func answer(_ ticket: JobTicket, slot: Int) -> Outcome? {
@@ -158,7 +144,7 @@ final class ReaderThreads: Sendable {
           case .retry(let delay) = attempt.failed(
             retryable: true, random: .random(in: 0..<1))
         {
-          Pause.milliseconds(Int(delay * 1000))
+          if rest(delay) { return nil }
           continue
         }
         let ran = MonotonicTime.now().seconds(since: clock)
@@ -177,5 +163,11 @@ final class ReaderThreads: Sendable {
       case .stopped: return nil
       }
     }
+  }
+
+  /// - Returns: true at once where the reader is to stop.
+  private func rest(_ seconds: Double) -> Bool {
+    let end = MonotonicTime.now().advanced(bySeconds: seconds)
+    return state.wait(for: 1, until: end) { $0.isStopping ? true : nil } ?? false
   }
 }
