@@ -238,6 +238,13 @@ public struct Connection: ~Copyable {
   /// another connection holds a lock; it sleeps as long as it sees fit.
   public func onBusy(_ wait: ((Int) -> Bool)?) { hooks.setBusyHandler(wait, on: handle) }
 
+  /// Calls `call`, once and on this thread, when statements of jobs run on for more than `seconds`
+  /// from now.
+  public func onLongRun(after seconds: Double, _ call: @escaping () -> Void) {
+    hooks.longRunDue = Interrupt.clock() + Int64(seconds * 1e9)
+    hooks.longRun = call
+  }
+
   /// Enforces foreign keys or not; outside a transaction only.
   public func setForeignKeys(_ on: Bool) throws(SQLiteError) {
     try check(sluice_db_config_flag(handle, SQLITE_DBCONFIG_ENABLE_FKEY, on ? 1 : 0), on: handle)

@@ -23,6 +23,9 @@ final class ReaderThreads: Sendable {
     var isStopping = false
   }
 
+  /// Outcomes handed on at once.
+  private static let batch = 64
+
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
   private let observer: any RunObserver
@@ -90,49 +93,82 @@ final class ReaderThreads: Sendable {
   // MARK: On a reader's thread
 
   private func run(_ slot: Int) {
-    while let ticket = next() {
-      observer.reader(slot, starts: ticket.sequence)
-      let outcome = answer(ticket, slot: slot)
-      observer.readerRests(slot)
-      // At once: the next job may be a long one.
-      if let outcome { deliver([outcome]) }
-      state.withLock { $0.unanswered -= 1 }
+    let done = DoneReads()
+    let onLongRun = { [self] in
+      // Whoever waits behind this job must not pay for it.
+      hand(done)
+      callForHelp()
     }
+    while let work = next(hasDone: !done.outcomes.isEmpty) {
+      guard case .read(let ticket) = work else {
+        hand(done)
+        continue
+      }
+      observer.reader(slot, starts: ticket.sequence)
+      let outcome = answer(ticket, slot: slot, onLongRun: onLongRun)
+      observer.readerRests(slot)
+      if let outcome { done.outcomes.append(outcome) }
+      if outcome == nil { state.withLock { $0.unanswered -= 1 } }
+      if done.outcomes.count >= Self.batch { hand(done) }
+    }
+    hand(done)
   }
 
-  /// The next job; nil to stop.
-  private func next() -> JobTicket? {
+  private func hand(_ done: DoneReads) {
+    let outcomes = done.outcomes
+    if outcomes.isEmpty { return }
+    done.outcomes.removeAll(keepingCapacity: true)
+    deliver(outcomes)
+    state.withLock { $0.unanswered -= outcomes.count }
+  }
+
+  private enum Work {
+    case read(JobTicket)
+    /// There is none, but outcomes wait to be handed on.
+    case hand
+  }
+
+  /// What to do next; nil to stop.
+  private func next(hasDone: Bool) -> Work? {
     var wasResting = false
-    let next = state.wait { state -> (ticket: JobTicket?, hasMore: Bool, missing: Int?)? in
+    let next = state.wait { state -> Work?? in
       if wasResting {
         state.resting -= 1
         wasResting = false
       }
-      if state.isStopping { return (nil, false, nil) }
+      if state.isStopping { return .some(nil) }
       state.scheduler.beginGroup()
-      guard let scheduled = state.scheduler.next(now: .now()) else {
-        state.resting += 1
-        wasResting = true
-        return nil
+      if let scheduled = state.scheduler.next(now: .now()) {
+        return .read(scheduled.element.ticket)
       }
-      let hasMore = state.scheduler.hasRunnable
-      let missing = hasMore ? Self.threadToStart(&state, limit: configuration.poolSize) : nil
-      return (scheduled.element.ticket, hasMore, missing)
+      if hasDone { return .hand }
+      state.resting += 1
+      wasResting = true
+      return nil
     }
-    // Whoever takes a job calls the next reader: this one may be busy for long.
-    if next?.hasMore == true { state.signal() }
-    if let missing = next?.missing { start(missing) }
-    return next?.ticket
+    return next ?? nil
   }
 
-  private func answer(_ ticket: JobTicket, slot: Int) -> Outcome? {
+  private func callForHelp() {
+    let (hasMore, missing) = state.withLock { state in
+      state.scheduler.hasRunnable
+        ? (true, Self.threadToStart(&state, limit: configuration.poolSize)) : (false, nil)
+    }
+    guard hasMore else { return }
+    state.signal()
+    if let missing { start(missing) }
+  }
+
+  private func answer(
+    _ ticket: JobTicket, slot: Int, onLongRun: @escaping () -> Void
+  ) -> Outcome? {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
     var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
     while true {
       attempt.started()
       let cursor = ParallelCursor(configuration, pool: pool)
-      let end = cursor.run(ticket) { interrupt in
+      let end = cursor.run(ticket, onLongRun: onLongRun) { interrupt in
         state.withLock { state in
           state.running[slot] = interrupt.map { (ticket.sequence, $0) }
           if state.isStopping { interrupt?.stop(.stopping) }
@@ -144,6 +180,7 @@ final class ReaderThreads: Sendable {
           case .retry(let delay) = attempt.failed(
             retryable: true, random: .random(in: 0..<1))
         {
+          onLongRun()
           if rest(delay) { return nil }
           continue
         }
@@ -170,4 +207,9 @@ final class ReaderThreads: Sendable {
     let end = MonotonicTime.now().advanced(bySeconds: seconds)
     return state.wait(for: 1, until: end) { $0.isStopping ? true : nil } ?? false
   }
+}
+
+/// Outcomes of one reader's thread that are still to be handed on; confined to it.
+private final class DoneReads {
+  var outcomes: [Outcome] = []
 }
