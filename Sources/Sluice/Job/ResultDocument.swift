@@ -15,6 +15,8 @@ public struct ResultDocument: Sendable {
   /// JSON text of an array.
   public var statements: [UInt8]?
   public var error: JobError?
+  /// What a command did, under its own name: JSON text.
+  public var details: (name: String, json: [UInt8])?
   public var arrived: Timestamp
   /// nil where nothing ran.
   public var started: Timestamp?
@@ -59,6 +61,10 @@ public struct ResultDocument: Sendable {
     if let statements {
       writer.key("statements")
       writer.raw(statements)
+    }
+    if let details {
+      writer.key(details.name)
+      writer.raw(details.json)
     }
     if let error { write(error, &writer) }
     writeTimes(&writer)

@@ -268,6 +268,14 @@ struct EndedWrite: Sendable {
   var ran: Double?
 }
 
+extension EndedWrite {
+  /// A job that was ended from outside, now.
+  init(_ write: QueuedWrite, _ end: EarlyEnd) {
+    self.init(
+      write: write, status: end.status, error: end.error, started: nil, finished: .now(), ran: nil)
+  }
+}
+
 /// One run of a job, as its result tells it.
 private struct JobRun {
   let write: QueuedWrite

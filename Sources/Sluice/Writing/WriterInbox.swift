@@ -12,6 +12,8 @@ final class WriterInbox: Sendable {
     case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
     /// Read one recorded result.
     case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
+    /// Do something between two groups, on the writer's thread; forgotten where it has stopped.
+    case work(@Sendable (WriterSession) -> Void)
     /// Forget old rows of the ledger.
     case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
 
@@ -19,7 +21,7 @@ final class WriterInbox: Sendable {
     func refuse() {
       let error = SQLiteError(code: 21, message: "the writer has stopped")
       switch self {
-      case .record: break
+      case .record, .work: break
       case .unsettled(let answer): answer(.failure(error))
       case .result(_, let answer): answer(.failure(error))
       case .prune(_, _, let answer): answer(.failure(error))
@@ -101,6 +103,32 @@ final class WriterInbox: Sendable {
       state.running?.interrupt.stop(.stopping)
     }
     state.signal()
+  }
+
+  /// Takes a job that waits back from the writer.
+  func withdraw(sequence: Int64) -> QueuedWrite? {
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write != nil { state.unanswered -= 1 }
+      return write
+    }
+  }
+
+  /// Takes all jobs back that wait and that `isMeant` accepts.
+  func withdraw(_ isMeant: (JobTicket) -> Bool) -> [QueuedWrite] {
+    state.withLock { state in
+      let writes = state.scheduler.removeAll { isMeant($0.ticket) }
+      state.unanswered -= writes.count
+      return writes
+    }
+  }
+
+  /// Stops the job if it runs at this moment.
+  func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
+    state.withLock { state in
+      guard let running = state.running, running.sequence == sequence else { return }
+      running.interrupt.stop(reason)
+    }
   }
 
   /// Jobs that wait, run, or have an outcome that is not delivered.

@@ -96,6 +96,7 @@ final class WriterThread {
     guard let session = openSession() else { return inbox.sendBack(command) }
     switch command {
     case .record: break
+    case .work(let work): work(session)
     case .unsettled(let answer):
       answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
     case .result(let key, let answer):
@@ -244,10 +245,8 @@ final class WriterThread {
         EndedWrite(
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
-    case .interrupted(.cancelled):
-      ended.append(
-        EndedWrite(
-          write: write, status: .cancelled, error: .cancelled, started: nil, finished: .now()))
+    case .interrupted(.cancelled): ended.append(EndedWrite(write, .cancelled))
+    case .interrupted(.expired): ended.append(EndedWrite(write, .expired))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
