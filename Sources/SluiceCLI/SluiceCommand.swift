@@ -1,0 +1,41 @@
+import ArgumentParser
+import Glibc
+
+/// The `sluice` command: parses, runs one subcommand, and turns what it throws into one line and
+/// an exit code.
+@main
+struct SluiceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sluice",
+    abstract: "Runs SQL jobs that are dropped as files into a spool directory.",
+    discussion: """
+      Exit codes: 0; 1 the job was not done; 64 usage; 65 bad data; 69 no worker; 75 timed out.
+      """,
+    subcommands: [
+      RunCommand.self, InitCommand.self, SubmitCommand.self, ExecCommand.self, WaitCommand.self,
+      StatusCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
+      HoldCommand.self, ReleaseCommand.self, RetryCommand.self, CheckCommand.self,
+    ])
+
+  static func main() {
+    let arguments = CommandLine.arguments.dropFirst().map(Self.shieldingNumber)
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch let failure as CommandFailure {
+      failure.report()
+      Glibc.exit(failure.status.rawValue)
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  /// `-5` with a space before it, so that it is read as a parameter of `exec` and not as an option.
+  /// No option is a digit, and what reads numbers skips the space.
+  private static func shieldingNumber(_ argument: String) -> String {
+    guard argument.hasPrefix("-"), Double(argument) != nil, argument.dropFirst().first != "i",
+      argument.dropFirst().first != "n"
+    else { return argument }
+    return " " + argument
+  }
+}
