@@ -27,10 +27,11 @@ let package = Package(
     .executableTarget(
       name: "SluiceCLI",
       dependencies: [
-        "SluiceWorker",
+        "SluiceWorker", "Spool", "EventLoop", "Sluice", "SQLite", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .target(name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
@@ -38,7 +39,8 @@ let package = Package(
     .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(
-      name: "WorkerTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
+      name: "WorkerTests",
+      dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(
       name: "CrashTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
   ],

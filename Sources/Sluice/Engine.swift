@@ -10,6 +10,7 @@ public final class Engine: Sendable {
   private let inbox: WriterInbox
   private let readers: ReaderThreads
   private let writer: OwnedThread
+  private let deliver: @Sendable ([Outcome]) -> Void
 
   /// Opens the database and starts its threads.
   ///
@@ -50,6 +51,7 @@ public final class Engine: Sendable {
       throw JobError(error)
     }
     self.inbox = inbox
+    self.deliver = deliver
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
@@ -77,6 +79,23 @@ public final class Engine: Sendable {
     }
     if !reads.isEmpty { readers.add(reads) }
     if !writes.isEmpty { inbox.add(writes) }
+  }
+
+  /// Gives a job up that is not to run; its outcome is delivered like any other.
+  public func giveUp(_ ticket: JobTicket, _ status: JobStatus, _ error: JobError) {
+    let finished = Timestamp.now()
+    guard ticket.job.mayRead else {
+      let write = QueuedWrite(ticket: ticket)
+      return inbox.send(
+        .record(
+          EndedWrite(write: write, status: status, error: error, started: nil, finished: finished)))
+    }
+    var document = ResultDocument(of: ticket, status: status, finished: finished)
+    document.error = error
+    deliver([
+      Outcome(
+        ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
+    ])
   }
 
   /// The result files of all ledger rows up to `key` are durable.

@@ -1,3 +1,5 @@
+import Spool
+
 /// Why a command ends other than well: one line for a person and a number for a script.
 struct CommandFailure: Error {
   /// The command's exit codes; the numbers are those of sysexits(3).
@@ -21,14 +23,27 @@ struct CommandFailure: Error {
     self.hint = hint
   }
 
-  /// A system call that failed; `errno` is read by the caller, at once.
-  init(_ status: Status, _ action: String, path: String, errno code: Int32, hint: String? = nil) {
-    self.init(status, "\(action) \(path): \(SystemError.message(code))", hint: hint)
-  }
-
   /// Writes the line to standard error.
   func report() {
     let line = [message, hint].compactMap { $0 }.joined(separator: "; ")
     Output.note(Terminal.error.red("sluice:") + " " + VisibleText.escaped(line))
+  }
+}
+
+extension CommandFailure {
+  /// What another layer threw, as the end of the command; nil for what is none of theirs.
+  init?(_ error: any Error) {
+    switch error {
+    case let failure as CommandFailure: self = failure
+    case let error as FileError: self.init(.notDone, error.description)
+    case let error as SpoolError:
+      switch error.kind {
+      // A wrong argument, most likely.
+      case .missing, .notADirectory: self.init(.usage, error.message, hint: error.hint)
+      case .readOnly, .severalFileSystems, .held, .damaged, .system:
+        self.init(.notDone, error.message, hint: error.hint)
+      }
+    default: return nil
+    }
   }
 }

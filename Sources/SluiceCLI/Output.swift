@@ -15,16 +15,12 @@ enum Output {
 
   private static func write(_ bytes: [UInt8], to descriptor: Int32) {
     bytes.withUnsafeBytes { buffer in
-      var rest = buffer[...]
+      var rest = buffer
       while !rest.isEmpty {
         let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if written < 0, errno != EINTR { return }  // Nobody is left to be told.
-        rest = rest.dropFirst(max(0, written))
+        rest = UnsafeRawBufferPointer(rebasing: rest[max(0, written)...])
       }
     }
   }
-}
-
-extension Slice where Base == UnsafeRawBufferPointer {
-  fileprivate var baseAddress: UnsafeRawPointer? { UnsafeRawBufferPointer(rebasing: self).baseAddress }
 }

@@ -19,10 +19,20 @@ enum SQLLiteral {
     let bytes = Array(argument.utf8)
     if let text = quoted(bytes[...]) { return .text(text) }
     if let blob = blob(bytes) { return .blob(blob) }
-    let number = argument.drop { $0 == " " }
+    let number = argument.hasPrefix(" -") ? argument.dropFirst() : argument[...]
     if isInteger(number), let integer = Int64(number) { return .integer(integer) }
     if isReal(number), let real = Double(number) { return .real(real) }
     return .text(argument)
+  }
+
+  /// A negative number with a space before it, so that the command line's grammar does not take it
+  /// for an option; `value` reads it all the same. Any other argument as it is.
+  static func shielded(_ argument: String) -> String {
+    guard argument.hasPrefix("-") else { return argument }
+    return switch value(argument) {
+    case .integer, .real: " " + argument
+    case .null, .text, .blob: argument
+    }
   }
 
   /// `-?(0|[1-9][0-9]*)`

@@ -14,28 +14,18 @@ struct SluiceCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, InitCommand.self, SubmitCommand.self, ExecCommand.self, WaitCommand.self,
       StatusCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
-      HoldCommand.self, ReleaseCommand.self, RetryCommand.self, CheckCommand.self,
+      HoldCommand.self, ReleaseCommand.self, RetryCommand.self,
     ])
 
   static func main() {
-    let arguments = CommandLine.arguments.dropFirst().map(Self.shieldingNumber)
+    let arguments = CommandLine.arguments.dropFirst().map(SQLLiteral.shielded)
     do {
       var command = try parseAsRoot(arguments)
       try command.run()
-    } catch let failure as CommandFailure {
+    } catch {
+      guard let failure = CommandFailure(error) else { exit(withError: error) }
       failure.report()
       Glibc.exit(failure.status.rawValue)
-    } catch {
-      exit(withError: error)
     }
-  }
-
-  /// `-5` with a space before it, so that it is read as a parameter of `exec` and not as an option.
-  /// No option is a digit, and what reads numbers skips the space.
-  private static func shieldingNumber(_ argument: String) -> String {
-    guard argument.hasPrefix("-"), Double(argument) != nil, argument.dropFirst().first != "i",
-      argument.dropFirst().first != "n"
-    else { return argument }
-    return " " + argument
   }
 }

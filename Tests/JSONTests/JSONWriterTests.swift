@@ -41,7 +41,8 @@ import Testing
   func reals() {
     let expected: [(Double, String)] = [
       (1, "1.0"), (-0.0, "-0.0"), (0.1, "0.1"), (1e300, "1e+300"),
-      (.leastNonzeroMagnitude, "5e-324"), (.infinity, "9e999"), (-.infinity, "-9e999"), (.nan, "null"),
+      (.leastNonzeroMagnitude, "5e-324"), (.infinity, "9e999"),
+      (-.infinity, "-9e999"), (.nan, "null"),
     ]
     for (value, text) in expected { #expect(written { $0.real(value) } == text) }
   }

@@ -15,9 +15,20 @@ int sluice_openat(int dirfd, const char *path, int flags, unsigned int mode);
 /* syncfs(2), behind _GNU_SOURCE. */
 int sluice_syncfs(int fd);
 
+/* renameat2 with RENAME_NOREPLACE (behind _GNU_SOURCE): EEXIST where `to` is already there. */
+int sluice_rename_new(int fromdir, const char *from, int todir, const char *to);
+/* getdents64(2): bytes of struct linux_dirent64 records put into `buffer`, 0 at the end. */
+long sluice_getdents(int fd, void *buffer, unsigned long size);
+/* The magic number of the file system that `fd` is on; -1 with errno. */
+long sluice_file_system_type(int fd);
+/* flock(2); in Swift the name is also that of a struct. */
+int sluice_flock(int fd, int operation);
+
 /* What statx(2) tells of one file; birth is 0 where the file system keeps none. */
 struct sluice_statx {
   unsigned long long dev, ino, size;
+  /* Which mount it is seen through; 0 before Linux 5.8. */
+  unsigned long long mount;
   unsigned int mode, nlink, uid, gid;
   long long ctime_ns, mtime_ns, birth_ns;
 };

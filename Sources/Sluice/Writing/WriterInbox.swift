@@ -6,6 +6,8 @@ import Synchronization
 /// The one place that the writer shares with others; every method may be called from any thread.
 final class WriterInbox: Sendable {
   enum Command: Sendable {
+    /// Record a job that ended without having run.
+    case record(EndedWrite)
     /// Read the ledger for the recovery.
     case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
     /// Read one recorded result.

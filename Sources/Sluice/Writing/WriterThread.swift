@@ -71,8 +71,10 @@ final class WriterThread {
   }
 
   private func obey(_ command: WriterInbox.Command) {
+    if case .record(let write) = command { return ended.append(write) }
     guard let session = openSession() else { return inbox.send(command) }
     switch command {
+    case .record: break
     case .unsettled(let answer):
       answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
     case .result(let key, let answer):

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Glibc
+import JSON
+import Spool
+
+/// Moves jobs that nobody runs from one directory of the spool to another.
+///
+/// One that the worker claims meanwhile stays its own; one whose name is taken in the target stays
+/// where it is.
+struct JobMove {
+  let spool: SpoolLayout
+  let sources: [SpoolInventory.Place]
+  let target: SpoolInventory.Place
+
+  /// What became of the names that were asked for.
+  struct Report {
+    var moved: [JobName] = []
+    var failures: [CommandFailure] = []
+
+    /// Prints what was moved and throws the first failure, having told of the others.
+    func finish(json: Bool) throws {
+      if json {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("moved")
+        writer.beginArray()
+        for job in moved { writer.string(job.text) }
+        writer.endArray()
+        writer.endObject()
+        Output.document(writer.bytes)
+      } else {
+        for job in moved { Output.line(job.text) }
+      }
+      for failure in failures.dropLast() { failure.report() }
+      if let last = failures.last { throw last }
+    }
+  }
+
+  /// Moves the jobs of these names and globs (`*`, `?`, `[…]`), and makes the moves durable.
+  func move(_ patterns: [String]) throws -> Report {
+    var report = Report()
+    var emptied: [SpoolInventory.Place] = []
+    for pattern in patterns {
+      let found = try matches(pattern)
+      if found.isEmpty {
+        report.failures.append(nothing(pattern))
+      }
+      for (job, source) in found {
+        do throws(CommandFailure) {
+          try move(job, from: source)
+          report.moved.append(job)
+          if !emptied.contains(source) { emptied.append(source) }
+        } catch {
+          report.failures.append(error)
+        }
+      }
+    }
+    let inventory = SpoolInventory(spool: spool)
+    for place in emptied.isEmpty ? [] : [target] + emptied {
+      try inventory.directory(place).sync()
+    }
+    return report
+  }
+
+  private func matches(
+    _ pattern: String
+  ) throws -> [(job: JobName, source: SpoolInventory.Place)] {
+    let inventory = SpoolInventory(spool: spool)
+    let isGlob = pattern.contains { "*?[".contains($0) }
+    let exact = isGlob ? nil : try JobName.argument(pattern)
+    var found: [(job: JobName, source: SpoolInventory.Place)] = []
+    for source in sources {
+      if let exact {
+        let status = try inventory.directory(source).status(exact.text)
+        if status?.kind == .regular { found.append((exact, source)) }
+      } else {
+        found += try inventory.sightings(in: source).map(\.job)
+          .filter { $0.kind != .foreign && fnmatch(pattern, $0.text, 0) == 0 }
+          .map { ($0, source) }
+      }
+    }
+    return found
+  }
+
+  private func move(
+    _ job: JobName, from source: SpoolInventory.Place
+  ) throws(CommandFailure) {
+    guard job.kind != .foreign else {
+      throw CommandFailure(
+        .badData, "\(job.text) was rejected for its name",
+        hint: "submit it again under a better one: sluice submit --name NAME FILE")
+    }
+    let inventory = SpoolInventory(spool: spool)
+    do throws(FileError) {
+      try inventory.directory(source).renameNew(
+        job.text, to: inventory.directory(target), job.text)
+    } catch {
+      switch error.errno {
+      case ENOENT:
+        throw CommandFailure(
+          .notDone, "\(job.text) has just left \(source.path)/",
+          hint: "see where it is with: sluice show \(job.text)")
+      case EEXIST:
+        throw CommandFailure(
+          .notDone, "\(job.text) is in \(target.path)/ already",
+          hint: "move or remove that one first")
+      default: throw CommandFailure(.notDone, error.description)
+      }
+    }
+  }
+
+  private func nothing(_ pattern: String) -> CommandFailure {
+    let places = sources.count == 1 ? sources[0].path + "/" : "incoming/"
+    return CommandFailure(
+      .notDone, "no job \(pattern) in \(places)", hint: "see what there is with: sluice list --all")
+  }
+}
+
+/// What the commands that move jobs take.
+struct MoveOptions: ParsableArguments {
+  @OptionGroup var options: SpoolOptions
+
+  @Argument(help: ArgumentHelp("Names of jobs, or globs in quotes.", valueName: "name"))
+  var names: [String]
+
+  func move(
+    from sources: [SpoolInventory.Place], to target: SpoolInventory.Place
+  ) throws {
+    let move = JobMove(spool: try options.open(), sources: sources, target: target)
+    try move.move(names).finish(json: options.json)
+  }
+}

@@ -1,0 +1,74 @@
+import Sluice
+import Spool
+
+/// Makes a ticket of a claimed file, or the reason why it is none. Touches no file.
+struct JobIntake {
+  enum Verdict {
+    case run(JobTicket)
+    case reject(JobTicket, JobError)
+  }
+
+  private let decoder: JobDecoder
+  private let databases: Set<String>
+
+  init(_ decoder: JobDecoder, databases: Set<String>) {
+    self.decoder = decoder
+    self.databases = databases
+  }
+
+  /// - Parameter content: the whole file.
+  func admit(_ claimed: ClaimedJob, _ content: [UInt8]) -> Verdict {
+    let name = claimed.name
+    do throws(DecodeFailure) {
+      let job = try decoder.decode(content).job
+      let ticket = ticket(name, claimed.identity, job)
+      if let error = error(of: job, in: name.lane) { return .reject(ticket, error) }
+      return .run(ticket)
+    } catch {
+      return reject(name, claimed.identity, error.error, id: error.id, meta: error.meta)
+    }
+  }
+
+  /// A file that is no job.
+  func reject(
+    _ name: ClaimedName, _ identity: FileIdentity? = nil, _ error: JobError, id: String? = nil,
+    meta: [UInt8]? = nil
+  ) -> Verdict {
+    var job = Job()
+    job.id = id
+    job.meta = meta
+    let identity =
+      identity
+      ?? FileIdentity(device: 0, inode: 0, birth: 0, modified: 0, size: 0, hash: 0)
+    return .reject(ticket(name, identity, job), error)
+  }
+
+  private func ticket(_ name: ClaimedName, _ identity: FileIdentity, _ job: Job) -> JobTicket {
+    let lane = name.lane.priority ?? .normal
+    let asked = job.priority ?? lane
+    return JobTicket(
+      sequence: Int64(name.sequence), name: name.job.text, identity: identity, job: job,
+      priority: name.lane == .root ? asked : max(asked, lane), arrived: name.arrival)
+  }
+
+  private func error(of job: Job, in lane: IncomingLane) -> JobError? {
+    if lane == .control {
+      return JobError(
+        .request, SluiceCode.forbidden, "incoming/control/ is for control jobs only",
+        hint: "drop it into incoming/ or one of the lanes")
+    }
+    if let most = lane.priority, let asked = job.priority, asked < most {
+      return JobError(
+        .request, SluiceCode.forbidden,
+        "priority \(asked.name) is above the lane \(most.name)", pointer: "/priority",
+        hint: "drop it into incoming/\(asked.name)/, or leave the field out")
+    }
+    guard databases.contains(job.database) else {
+      return JobError(
+        .request, SluiceCode.noDatabase, "there is no database \(job.database)",
+        pointer: "/database",
+        hint: "known: \(databases.sorted().joined(separator: ", "))")
+    }
+    return nil
+  }
+}

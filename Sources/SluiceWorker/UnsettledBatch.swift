@@ -1,0 +1,64 @@
+import Sluice
+import Spool
+
+/// Published results whose data a power failure could still take.
+///
+/// `@unchecked Sendable`: filled by the publisher's thread, then handed to the settler's through a
+/// queue, after which the publisher never touches it again.
+final class UnsettledBatch: @unchecked Sendable {
+  /// Seconds between the first result and its settling: results appear at once in any case, and
+  /// each sync of the file system costs some milliseconds of everybody's disk.
+  static let interval = 0.5
+  /// Jobs in a batch: bounds the work after a failed sync and the files hidden in `active/`.
+  static let jobsMax = 20_000
+
+  struct Row {
+    var database: String
+    var key: Int64
+    var result: String
+  }
+
+  /// Opened before the first result was written; nil where it could not be, and then nothing of
+  /// this batch is ever called durable.
+  let sync: SettleBatch?
+  private(set) var rows: [Row] = []
+  private(set) var published: [ClaimedName] = []
+  private(set) var deadline = MonotonicTime(nanoseconds: .max)
+
+  init(_ sync: consuming SettleBatch?) { self.sync = sync }
+
+  var isEmpty: Bool { rows.isEmpty && published.isEmpty }
+
+  func isDue(at now: MonotonicTime) -> Bool {
+    if isEmpty { return false }
+    return now >= deadline || rows.count + published.count >= Self.jobsMax
+  }
+
+  func add(key: Int64, database: String, result: String) {
+    start()
+    rows.append(Row(database: database, key: key, result: result))
+  }
+
+  func add(published name: ClaimedName) {
+    start()
+    published.append(name)
+  }
+
+  /// What an earlier batch could not settle is this one's to settle.
+  func add(contentsOf other: UnsettledBatch) {
+    start()
+    rows += other.rows
+    published += other.published
+  }
+
+  private func start() {
+    if isEmpty { deadline = MonotonicTime.now().advanced(bySeconds: Self.interval) }
+  }
+
+  /// The highest key of each database.
+  var keys: [String: Int64] {
+    rows.reduce(into: [:]) { keys, row in
+      keys[row.database] = max(keys[row.database] ?? row.key, row.key)
+    }
+  }
+}

@@ -1,0 +1,317 @@
+import EventLoop
+import Glibc
+import Sluice
+import Spool
+
+/// Joins the loop, the spool and the engines: claims files, hands jobs on, and ends in order.
+///
+/// Belongs to the thread that made it, which becomes the loop's.
+final class Worker {
+  /// Files claimed between two looks at the event loop: some 2 ms.
+  private static let claimsPerTick = 64
+  /// Directory entries examined between two looks.
+  private static let entriesPerTick = 2000
+  /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
+  private static let drainSeconds = 10.0
+
+  private let settings: WorkerSettings
+  private let log: WorkerLog
+  private let layout: SpoolLayout
+  private let lock: SpoolLock
+  private let loop: Loop
+  private let wakeup: Wakeup
+  private let active: ActiveJobs
+  private let engines = EngineTable()
+  private let counts = OutcomeCounts()
+  private let publisher: Publisher
+  private var intake: JobIntake
+  private var claim: JobClaim
+  private var scanners: [SpoolScanner] = []
+  private var watches: [DirectoryWatch] = []
+  private var threads: [OwnedThread] = []
+  private var state = WorkerState()
+  private var rescanAt = MonotonicTime.now()
+  /// The machine is at fault; nothing is claimed until then.
+  private var restUntil: MonotonicTime?
+  private var restPatience = 0.05
+  private var pending: [String: [JobTicket]] = [:]
+
+  /// Takes the spool, opens the databases and puts in order what the worker before left.
+  /// - Throws: a `WorkerError` where it cannot work here.
+  init(_ settings: WorkerSettings, log: WorkerLog) throws {
+    self.settings = settings
+    self.log = log
+    umask(settings.umask)
+    layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
+    try layout.checkWritable()
+    lock = try SpoolLock.acquire(layout)
+    loop = try Loop()
+    wakeup = try Wakeup(on: loop) {}
+    let trigger = wakeup.trigger
+    active = ActiveJobs { trigger.wake() }
+    let results = ResultWriter(layout)
+    let settler = Settler(results, engines: engines, log: log)
+    publisher = Publisher(results, active: active, settler: settler, counts: counts, log: log)
+    intake = JobIntake(
+      JobDecoder(limits: settings.limits), databases: Set(settings.databases.keys))
+    let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)
+    let identity = try SpoolIdentity.ofSpool(layout)
+    for (name, path) in settings.databases {
+      var configuration = settings.engine
+      configuration.name = name
+      configuration.path = path
+      configuration.spool = identity.value
+      let record = try recovery.inFlightRecord(of: name)
+      engines.add(try Self.open(configuration, record, publisher, log))
+    }
+    let start = try recovery.run(engines: engines, results: results)
+    claim = JobClaim(
+      layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
+    let publisher = publisher
+    threads.append(try OwnedThread(name: "publisher") { publisher.run() })
+    threads.append(try OwnedThread(name: "settler") { settler.run() })
+    try watch()
+    readmit(start)
+  }
+
+  private static func open(
+    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ publisher: Publisher,
+    _ log: WorkerLog
+  ) throws -> Engine {
+    let name = configuration.name
+    do throws(JobError) {
+      return try Engine(
+        configuration, observer: RunRecorder(record: record), report: { log.say($0) },
+        deliver: { publisher.add($0, database: name) })
+    } catch {
+      throw WorkerError(
+        "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
+        hint: error.code == "SQLITE_NOTADB"
+          ? "give another path, or move that file away" : "see that its directory is writable")
+    }
+  }
+
+  private func watch() throws {
+    for lane in IncomingLane.allCases {
+      let scanner = try SpoolScanner(layout.incoming(lane), lane: lane)
+      scanners.append(scanner)
+      do throws(LoopError) {
+        watches.append(
+          try DirectoryWatch(
+            on: loop, path: layout.incoming(lane).path, onEvent: { _ in scanner.request() },
+            onError: { [log] in log.say("no more events for \(lane.path): \($0); rescanning") }))
+      } catch {
+        log.say("no events for \(lane.path): \(error); it is looked at every \(settings.rescan) s")
+      }
+    }
+    // The order in which they are looked at.
+    scanners.sort { Self.rank($0.lane) < Self.rank($1.lane) }
+  }
+
+  private static func rank(_ lane: IncomingLane) -> Int {
+    switch lane {
+    case .control: 0
+    case .urgent: 1
+    case .high: 2
+    case .root: 3
+    case .normal: 4
+    case .low: 5
+    case .bulk: 6
+    }
+  }
+
+  // MARK: The loop
+
+  /// Works until it is told to stop.
+  /// - Returns: the exit code.
+  func run() throws -> Int32 {
+    signal(SIGIO, SIG_IGN)
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    let stops = try [SIGTERM, SIGINT].map { number in
+      try SignalWatch(on: loop, signal: number) { [unowned self] _ in
+        log.say(state.stopAsked(at: .now(), grace: Self.drainSeconds))
+      }
+    }
+    let reload = try SignalWatch(on: loop, signal: SIGHUP) { [unowned self] _ in
+      log.say("reload asked for")
+    }
+    defer {
+      stops.forEach { $0.close() }
+      reload.close()
+    }
+    while true {
+      let now = MonotonicTime.now()
+      let deadline = tick(now)
+      if state.isOver(unfinished: active.count, now: .now()) { break }
+      if settings.once, deadline != .now, isIdle { break }
+      switch deadline {
+      case .now: loop.runNoWait()
+      case .at(let time):
+        let wait = time.seconds(since: .now())
+        loop.runOnce(waitingUpTo: max(0, Int((wait * 1000).rounded(.up))))
+      }
+    }
+    return try end()
+  }
+
+  private enum NextTick: Equatable {
+    case now
+    case at(MonotonicTime)
+  }
+
+  /// Does what is due, within bounds.
+  /// - Returns: when there is more to do.
+  private func tick(_ now: MonotonicTime) -> NextTick {
+    if now >= rescanAt {
+      for scanner in scanners { scanner.request() }
+      rescanAt = now.advanced(bySeconds: settings.rescan)
+    }
+    var next = NextTick.at(min(rescanAt, state.deadline ?? rescanAt))
+    if state.isStopping { return next }
+    if let rest = restUntil, now < rest { return .at(rest) }
+    restUntil = nil
+    var claims = Self.claimsPerTick
+    for scanner in scanners {
+      if step(scanner, &claims, now) { next = .now }
+      if case .at(let time) = next, let own = scanner.nextDeadline { next = .at(min(time, own)) }
+      if let rest = restUntil {
+        next = .at(rest)
+        break
+      }
+    }
+    submit()
+    return next
+  }
+
+  /// - Returns: whether there is more to do at once.
+  private func step(_ scanner: SpoolScanner, _ claims: inout Int, _ now: MonotonicTime) -> Bool {
+    if scanner.needsStep(at: now) {
+      do throws(FileError) {
+        try scanner.step(budget: Self.entriesPerTick, now: .now(), clock: now)
+      } catch {
+        log.say("cannot list \(scanner.lane.path): \(error)")
+        return false
+      }
+    }
+    var room = active.room(scanner.lane)
+    while room > 0, claims > 0, let entry = scanner.next(at: now) {
+      room -= 1
+      claims -= 1
+      guard take(claim.claim(entry, now: .now(), clock: now), entry, scanner) else { return false }
+    }
+    return scanner.needsStep(at: now) || (room > 0 && claims == 0)
+  }
+
+  /// - Returns: false where claiming has to rest.
+  private func take(_ outcome: ClaimOutcome, _ entry: ScanEntry, _ scanner: SpoolScanner) -> Bool {
+    switch outcome {
+    case .claimed(let job):
+      restPatience = 0.05
+      Seam.reached(.claimed)
+      admit(job)
+    case .rejected(let name, let error):
+      active.add(name, bytes: 0)
+      handle(intake.reject(name, nil, error))
+    case .waiting(let hold, let until): scanner.postpone(entry, hold: hold, until: until)
+    case .refused(let error):
+      if scanner.refuse(entry) { log.say("left where it is: \(error)") }
+    case .gone: break
+    case .unavailable(let error):
+      log.say("claiming rests: \(error)")
+      scanner.request()
+      restUntil = MonotonicTime.now().advanced(bySeconds: restPatience)
+      restPatience = min(2, restPatience * 2)
+      return false
+    }
+    return true
+  }
+
+  private func admit(_ job: ClaimedJob, alone: Bool = false) {
+    switch job.content {
+    case .whole(let bytes) where job.name.job.kind == .json:
+      active.add(job.name, bytes: bytes.count)
+      handle(intake.admit(job, bytes), alone: alone)
+    case .whole, .streamed:
+      active.add(job.name, bytes: 0)
+      handle(
+        intake.reject(
+          job.name, job.identity,
+          JobError(.request, SluiceCode.badFile, "this worker runs .json jobs only")))
+    case .unread(let error):
+      log.say("cannot read a claimed job, which waits for the next start: \(error)")
+    }
+  }
+
+  private func handle(_ verdict: JobIntake.Verdict, alone: Bool = false) {
+    switch verdict {
+    case .run(let ticket) where alone: engines[ticket.job.database]?.submit([ticket], alone: true)
+    case .run(let ticket): pending[ticket.job.database, default: []].append(ticket)
+    case .reject(let ticket, let error):
+      var document = ResultDocument(of: ticket, status: .rejected, finished: .now())
+      document.error = error
+      publisher.add(
+        [
+          Outcome(
+            ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered())
+        ], database: ticket.job.database)
+    }
+  }
+
+  private func submit() {
+    for (database, tickets) in pending { engines[database]?.submit(tickets) }
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  /// Jobs that the worker before had claimed.
+  private func readmit(_ start: WorkerRecovery.Start) {
+    for name in start.runAgain {
+      switch claim.reopen(name) {
+      case .claimed(let job):
+        if start.suspects.poison.contains(name.sequence) {
+          giveUp(job)
+        } else {
+          admit(job, alone: start.suspects.isSuspect(name.sequence))
+        }
+      case .rejected(let name, let error):
+        active.add(name, bytes: 0)
+        handle(intake.reject(name, nil, error))
+      case .gone, .waiting: break
+      case .refused(let error), .unavailable(let error):
+        log.say("cannot read a claimed job, which waits for the next start: \(error)")
+      }
+    }
+    submit()
+  }
+
+  private func giveUp(_ job: ClaimedJob) {
+    guard case .whole(let bytes) = job.content else { return admit(job) }
+    active.add(job.name, bytes: bytes.count)
+    let verdict = intake.admit(job, bytes)
+    guard case .run(let ticket) = verdict else { return handle(verdict) }
+    engines[ticket.job.database]?.giveUp(
+      ticket, .failed,
+      JobError(
+        .worker, SluiceCode.poison,
+        "the worker died \(SuspectList.deathsMax) times in a row while it ran this job",
+        hint: "look into the worker's log for what it does to SQLite or the machine, or who kills it"
+      ))
+  }
+
+  // MARK: The end
+
+  private var isIdle: Bool { active.count == 0 && scanners.allSatisfy(\.isExhausted) }
+
+  private func end() throws -> Int32 {
+    for engine in engines.all { engine.stop() }
+    publisher.close()
+    for thread in threads { thread.join() }
+    watches.forEach { $0.close() }
+    wakeup.close()
+    try lock.markClean()
+    let left = active.count
+    if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
+    if !settings.once { return 0 }
+    return counts.allDone && left == 0 ? 0 : 1
+  }
+}

@@ -1,0 +1,22 @@
+import Sluice
+import Spool
+
+/// What a worker is started with.
+public struct WorkerSettings: Sendable {
+  public var spool: String
+  /// Paths of the databases by name.
+  public var databases: [String: String]
+  /// End when nothing is left that can run.
+  public var once = false
+  public var engine = EngineConfiguration(path: "")
+  public var limits = JobLimits()
+  public var claimRules = ClaimRules()
+  /// Seconds between two looks at directories that sent no event.
+  public var rescan = 10.0
+  public var umask: UInt32 = 0o027
+
+  public init(spool: String, databases: [String: String]) {
+    self.spool = spool
+    self.databases = databases
+  }
+}

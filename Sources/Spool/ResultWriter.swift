@@ -1,0 +1,163 @@
+import Glibc
+import Sluice
+
+/// Publishes results and puts away job files: `results/`, `failed/`, and what is left in `active/`.
+///
+/// A result appears by rename, whole, with mode 0640 (the process's umask must leave those bits).
+/// Nothing is synced here: see `SettleBatch`. Stateless, so any thread may use it, but one at a time
+/// for one name.
+public struct ResultWriter: Sendable {
+  private let layout: SpoolLayout
+
+  public init(_ layout: SpoolLayout) { self.layout = layout }
+
+  /// Puts a result under its name, replacing an older one.
+  ///
+  /// - Throws: when it does not stand; the older one then does, and nothing is left behind.
+  public func publish(_ name: String, _ content: [UInt8]) throws(FileError) {
+    try content.withUnsafeBufferPointer { (buffer) throws(FileError) in
+      try publish(name, UnsafeRawBufferPointer(buffer))
+    }
+  }
+
+  public func publish(_ name: String, _ content: UnsafeRawBufferPointer) throws(FileError) {
+    var scratch = try ScratchFile(layout.results, name)
+    try scratch.write(content)
+    try scratch.publish()
+    Seam.reached(.published)
+  }
+
+  /// As `publish`, but its data is durable before it stands, at the price of a sync of its own.
+  public func publishDurably(_ name: String, _ content: [UInt8]) throws(FileError) {
+    var scratch = try ScratchFile(layout.results, name)
+    try scratch.write(content)
+    try scratch.sync()
+    try scratch.publish()
+    Seam.reached(.published)
+  }
+
+  /// A result that is written in pieces (`x.jsonl`, `x.rows.csv`).
+  public func begin(_ name: String) throws(FileError) -> ScratchFile {
+    try ScratchFile(layout.results, name)
+  }
+
+  /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
+  public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
+    try ScratchFile(layout.failed, name.text)
+  }
+
+  // MARK: Job files
+
+  /// Removes the file of a finished job from `active/`, in whatever state its name is.
+  public func remove(_ name: ClaimedName) throws(FileError) {
+    try layout.active.unlink(name.text)
+  }
+
+  /// Moves the file of a job that was not done to `failed/NAME`.
+  ///
+  /// - Parameter replacing: false where a later job of that name has ended: then a file that is
+  ///   there already is the later one's, and this one is removed.
+  public func moveToFailed(_ name: ClaimedName, replacing: Bool = true) throws(FileError) {
+    let text = name.text
+    try Self.moveToFailed(text, in: layout.active, name.job, layout, replacing: replacing)
+  }
+
+  /// The same for a file that came back to `incoming/`.
+  public func moveToFailed(
+    _ job: JobName, from lane: IncomingLane, replacing: Bool = true
+  ) throws(FileError) {
+    let directory = layout.incoming(lane)
+    try Self.moveToFailed(job.text, in: directory, job, layout, replacing: replacing)
+  }
+
+  private static func moveToFailed(
+    _ name: String, in directory: Directory, _ job: JobName, _ layout: SpoolLayout,
+    replacing: Bool
+  ) throws(FileError) {
+    let moved =
+      replacing
+      ? directory.tryRename(name, to: layout.failed, job.text)
+      : directory.tryRenameNew(name, to: layout.failed, job.text)
+    switch moved.errno {
+    case 0, ENOENT: return
+    case EEXIST where !replacing: try directory.unlink(name)
+    case let errno: throw FileError(.rename, path: directory.pathOf(name), errno: errno)
+    }
+  }
+
+  /// Hides the file of a job whose result stands but has no ledger row to be made from again; it is
+  /// removed (or moved to `failed/`) once the result is settled.
+  ///
+  /// - Returns: its new name.
+  public func markPublished(_ name: ClaimedName, done: Bool) throws(FileError) -> ClaimedName {
+    var hidden = name
+    hidden.state = .published(done: done)
+    try layout.active.rename(name.text, to: layout.active, hidden.text)
+    return hidden
+  }
+
+  // MARK: Settling
+
+  /// Opens a batch, *before* the first of its results is written.
+  public func beginSettling() throws(FileError) -> SettleBatch {
+    SettleBatch(try layout.results.open("."))
+  }
+
+  /// How the result under `name` compares with what the ledger says it is.
+  public func compare(_ name: String, with expected: [UInt8]) throws(FileError) -> ResultState {
+    let results = layout.results
+    guard let status = try results.status(name) else { return .absent }
+    if status.size == 0 { return .empty }
+    guard status.kind == .regular, status.size == Int64(expected.count) else { return .different }
+    return try results.contents(name) == expected ? .same : .different
+  }
+}
+
+/// A file being written under a hidden name, which appears under its own when it is published and
+/// not at all when it is not.
+public struct ScratchFile: ~Copyable {
+  private let directory: Directory
+  private let name: String
+  private let scratch: String
+  private let file: OpenFile
+  private var isPublished = false
+
+  init(_ directory: Directory, _ name: String) throws(FileError) {
+    self.directory = directory
+    self.name = name
+    scratch = "." + name + ".tmp"
+    file = try directory.create(scratch)
+  }
+
+  deinit {
+    if !isPublished { unlinkat(directory.descriptor, scratch, 0) }
+  }
+
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) { try file.write(bytes) }
+
+  public func write(_ bytes: [UInt8]) throws(FileError) { try file.write(bytes) }
+
+  /// Makes what was written durable.
+  public func sync() throws(FileError) { try file.sync() }
+
+  /// Gives it its name, replacing an older file of that name.
+  public mutating func publish() throws(FileError) {
+    try directory.rename(scratch, to: directory, name)
+    isPublished = true
+  }
+}
+
+/// Makes the data of a batch of results durable with one sync of the file system.
+///
+/// Opened before the batch is written: a write-back that fails is reported only to descriptors that
+/// were open by then.
+public struct SettleBatch: ~Copyable, Sendable {
+  private let file: OpenFile
+
+  init(_ file: consuming OpenFile) { self.file = file }
+
+  /// Blocks until everything written so far is durable; not for the loop thread.
+  ///
+  /// - Throws: when something may not be: the whole batch is to be written again from the ledger.
+  public func settle() throws(FileError) { try file.syncFileSystem() }
+}

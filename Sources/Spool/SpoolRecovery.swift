@@ -1,0 +1,146 @@
+import Sluice
+
+/// How a result file compares with what the ledger says it is. Without a ledger row there is nothing
+/// to compare with: then any content counts as `different`.
+public enum ResultState: Sendable, CaseIterable {
+  case absent
+  case same
+  case different
+  case empty
+}
+
+/// What the worker must do at its start for one job that the previous one left: decides, and touches
+/// nothing.
+///
+/// Asked once for each file in `active/` and for each ledger row of this spool that is not settled.
+///
+/// | ledger row | file in `active/` | after | result | file | run again |
+/// | --- | --- | --- | --- | --- | --- |
+/// | none | claimed | any | leave | leave | yes |
+/// | none | published | clean, kill | leave | put away | no |
+/// | none | published | reboot | leave | leave; put away if a later job ended | yes, unless so |
+/// | settled | any | any | leave | put away | no |
+/// | unsettled | claimed | clean, kill | publish unless the same | put away | no |
+/// | unsettled | none, published | clean, kill | leave: it stood, and may have been taken | put away | no |
+/// | unsettled | any | reboot | publish or rewrite unless the same | put away | no |
+///
+/// - A job with a row never runs again, and the result of a job that ended later is never replaced.
+/// - *Put away*: removed where the job was done, else moved to `failed/`.
+/// - An identical file in `incoming/` is one whose claim a power failure undid: looked for only after
+///   a reboot and only for unsettled rows, and put away likewise. (A settled row's renames are
+///   durable with its result.)
+/// - A `.jsonl` or an import has a row here only when it is finished: chunks are progress, no end.
+/// - Order for the worker: all results first, one settling for them, the rows settled, then the files.
+public struct SpoolRecovery: Sendable, Hashable {
+  public enum Row: Sendable, Hashable {
+    case none
+    /// The outcome is committed, the result's data perhaps not durable.
+    case unsettled(done: Bool)
+    case settled(done: Bool)
+  }
+
+  public enum ActiveFile: Sendable, Hashable {
+    case none
+    case claimed
+    /// Under its hidden name: the result stood.
+    case published(done: Bool)
+  }
+
+  public var row: Row
+  public var active: ActiveFile
+  /// A file in `incoming/` is this very one (`FileIdentity.isSameAfterReboot`).
+  public var hasTwin: Bool
+  public var result: ResultState
+  /// A job of the same name ended after this one.
+  public var laterEnded: Bool
+  public var end: PreviousEnd
+
+  public init(
+    row: Row, active: ActiveFile, hasTwin: Bool = false, result: ResultState,
+    laterEnded: Bool = false, end: PreviousEnd
+  ) {
+    self.row = row
+    self.active = active
+    self.hasTwin = hasTwin
+    self.result = result
+    self.laterEnded = laterEnded
+    self.end = end
+  }
+
+  public enum ResultAction: Sendable, Hashable {
+    case leave
+    /// Write it: there is none.
+    case publish
+    /// Write it over what stands there.
+    case rewrite
+  }
+
+  public enum FileAction: Sendable, Hashable {
+    case leave
+    case remove
+    /// `replacing` as for `ResultWriter.moveToFailed`.
+    case moveToFailed(replacing: Bool)
+  }
+
+  public struct Decision: Sendable, Hashable {
+    public var result = ResultAction.leave
+    public var active = FileAction.leave
+    public var twin = FileAction.leave
+    public var runsAgain = false
+  }
+
+  /// Whether it must be known if a file in `incoming/` is this one.
+  public static func consultsTwin(row: Row, end: PreviousEnd) -> Bool {
+    guard case .unsettled = row else { return false }
+    return machineEnded(end)
+  }
+
+  /// Without a word of the previous worker (the lock file is gone) the worst is assumed.
+  private static func machineEnded(_ end: PreviousEnd) -> Bool {
+    switch end {
+    case .rebooted, .first: true
+    case .clean, .killed: false
+    }
+  }
+
+  public var decision: Decision {
+    switch row {
+    case .none: withoutRow
+    case .settled(let done): Decision(active: active == .none ? .leave : putAway(done: done))
+    case .unsettled(let done): unsettled(done: done)
+    }
+  }
+
+  private var withoutRow: Decision {
+    switch active {
+    case .none: return Decision()
+    case .claimed: return Decision(runsAgain: true)
+    case .published(let done):
+      // A read, or a rejection, that is done again where its result may be lost: nothing tells
+      // whether what stands there is it.
+      if Self.machineEnded(end), !laterEnded { return Decision(runsAgain: true) }
+      return Decision(active: putAway(done: done))
+    }
+  }
+
+  private func unsettled(done: Bool) -> Decision {
+    var decision = Decision(active: active == .none ? .leave : putAway(done: done))
+    if Self.machineEnded(end) {
+      if hasTwin { decision.twin = putAway(done: done) }
+    } else if active != .claimed {
+      // The file is put away only after the result stood, and the page cache kept both.
+      return decision
+    }
+    if laterEnded { return decision }
+    switch result {
+    case .same: break
+    case .absent: decision.result = .publish
+    case .different, .empty: decision.result = .rewrite
+    }
+    return decision
+  }
+
+  private func putAway(done: Bool) -> FileAction {
+    done ? .remove : .moveToFailed(replacing: !laterEnded)
+  }
+}

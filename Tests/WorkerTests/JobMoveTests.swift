@@ -1,0 +1,45 @@
+import TestSupport
+import Testing
+
+@Suite("hold, release and retry") struct JobMoveTests {
+  @Test("hold parks jobs of any lane by name and by glob; release lets them go into a lane")
+  func holdAndRelease() throws {
+    let spool = try TemporarySpool()
+    for file in ["a-1.json", "high/a-2.json", "low/b.json", "control/a-3.json"] {
+      try spool.put("{}", at: "incoming/" + file)
+    }
+    let hold = try spool.sluice("hold", "a-*", "b.json")
+    #expect(hold.status == 0)
+    #expect(spool.files("hold") == ["a-1.json", "a-2.json", "b.json"])
+    #expect(spool.files("incoming/control") == ["a-3.json"])
+    let release = try spool.sluice("release", "--priority", "bulk", "--json", "a-?.json")
+    #expect(release.status == 0)
+    #expect(spool.files("incoming/bulk") == ["a-1.json", "a-2.json"])
+    #expect(spool.files("hold") == ["b.json"])
+  }
+
+  @Test("retry moves a failed job back; its name taken by a waiting one, it stays")
+  func retry() throws {
+    let spool = try TemporarySpool()
+    try spool.put("1", at: "failed/x.json")
+    #expect(try spool.sluice("retry", "x.json").output == "x.json\n")
+    #expect(spool.text("incoming/x.json") == "1")
+    try spool.put("2", at: "failed/x.json")
+    let run = try spool.sluice("retry", "x.json")
+    #expect(run.status == 1)
+    #expect(run.errors.contains("x.json is in incoming/ already"))
+    #expect(spool.text("incoming/x.json") == "1")
+    #expect(spool.text("failed/x.json") == "2")
+  }
+
+  @Test("a name that is not there is told, and the others are moved all the same")
+  func missing() throws {
+    let spool = try TemporarySpool()
+    try spool.put("{}", at: "failed/x.json")
+    let run = try spool.sluice("retry", "none.json", "x.json")
+    #expect(run.status == 1)
+    #expect(run.output == "x.json\n")
+    #expect(run.errors.contains("no job none.json in failed/"))
+    #expect(spool.files("incoming") == ["x.json"])
+  }
+}
