@@ -12,8 +12,11 @@ struct SpoolOptions: ParsableArguments {
   @Flag(help: "Answer in JSON.")
   var json = false
 
-  /// Where the spool is: the option, else the environment, else `./spool`.
-  var path: String { spool ?? Environment["SLUICE_SPOOL"] ?? "spool" }
+  /// The spool that was asked for: by the option, else by the environment.
+  var named: String? { spool ?? Environment["SLUICE_SPOOL"] }
+
+  /// Where the spool is.
+  var path: String { named ?? "spool" }
 
   /// The spool, which must be there.
   func open() throws -> SpoolLayout {
