@@ -62,7 +62,8 @@ struct Setting: Sendable {
 
   /// From the file.
   /// - Parameter directory: what a relative path starts from.
-  func set(_ node: SettingNode, in settings: inout Settings, directory: String) throws(SettingFault) {
+  func set(_ node: SettingNode, in settings: inout Settings, directory: String) throws(SettingFault)
+  {
     switch (kind, node.value) {
     case (.count(let field, let range), .integer(let number)):
       settings[keyPath: field] = try within(range, number, node.found)
@@ -95,7 +96,8 @@ struct Setting: Sendable {
     case .count(let field, let range):
       settings[keyPath: field] = try within(range, try read(Int(text), found), found)
     case .seconds(let field, let range):
-      settings[keyPath: field] = try within(range, try read(SettingUnits.seconds(text), found), found)
+      settings[keyPath: field] = try within(
+        range, try read(SettingUnits.seconds(text), found), found)
     case .bytes(let field, let range):
       settings[keyPath: field] = try within(range, try read(SettingUnits.bytes(text), found), found)
     case .flag(let field):

@@ -27,7 +27,9 @@ extension Settings {
     let before = Dictionary(uniqueKeysWithValues: old.values.map { ($0.key, $0.value) })
     let after = values
     let kept = Set(after.map(\.key))
-    let gone = old.values.filter { !kept.contains($0.key) }.map { ($0.key, Optional<SettingValue>.none) }
+    let gone = old.values.filter { !kept.contains($0.key) }.map {
+      ($0.key, Optional<SettingValue>.none)
+    }
     return (after.map { ($0.key, Optional($0.value)) } + gone).compactMap { key, value in
       guard before[key] != value else { return nil }
       return SettingChange(

@@ -2,13 +2,17 @@
 enum SettingNames {
   /// Every key, tables and their members included.
   static let inFile =
-    Setting.all.map(\.key) + ["limits", SettingKey.databases, SettingKey.cache, SettingKey.maintenance]
+    Setting.all.map(\.key) + [
+      "limits", SettingKey.databases, SettingKey.cache, SettingKey.maintenance,
+    ]
   static let ofDatabase = ["path", "foreign_keys"]
   static let ofCacheRule = ["match", "ttl"]
   static let ofMaintenance = ["task", "every", "at", "database"]
 
   static func advice(for key: String, among names: [String]) -> String {
-    if let name = SettingSuggestion.nearest(to: key, among: names) { return "did you mean \(name)?" }
+    if let name = SettingSuggestion.nearest(to: key, among: names) {
+      return "did you mean \(name)?"
+    }
     return names.count <= 4
       ? "it may have \(names.joined(separator: ", "))" : "`sluice config` lists all there are"
   }

@@ -21,7 +21,9 @@ struct SettingNode {
 
   /// The members of a table in the order of their lines, so that the first mistake is told first.
   static func ordered(_ members: [String: SettingNode]) -> [(key: String, node: SettingNode)] {
-    members.map { (key: $0.key, node: $0.value) }.sorted { ($0.node.line, $0.key) < ($1.node.line, $1.key) }
+    members.map { (key: $0.key, node: $0.value) }.sorted {
+      ($0.node.line, $0.key) < ($1.node.line, $1.key)
+    }
   }
 
   /// What was found, for a message.
@@ -44,7 +46,10 @@ struct SettingNode {
 
 extension SettingNode {
   /// - Parameter line: of what it is part of, for a value that has no place of its own.
-  init(_ value: any TOMLValueConvertible, at path: [SettingPlaces.Step], in places: SettingPlaces, line: Int) {
+  init(
+    _ value: any TOMLValueConvertible, at path: [SettingPlaces.Step], in places: SettingPlaces,
+    line: Int
+  ) {
     let place = places.places[path]
     self.line = place?.line ?? line
     literal = place?.literal ?? ""

@@ -37,6 +37,10 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     return place + what
   }
 
+  /// What a command ends with: 65 for what stands in a file, 64 for a flag, a variable or a file
+  /// that cannot be read, which was named wrongly.
+  public var exitCode: Int32 { path != nil && kind != .unreadable ? 65 : 64 }
+
   /// One line: `config/sluice.toml:3: pool_size is 0; it takes an integer from 1 to 256`.
   public var description: String { hint.map { "\(message); \($0)" } ?? message }
 }

@@ -40,6 +40,9 @@ extension Settings {
       self.match = match
       self.ttlSeconds = ttlSeconds
     }
+
+    /// For people: `SELECT * FROM country* for 1m`.
+    public var text: String { "\(match) for \(SettingUnits.text(seconds: ttlSeconds))" }
   }
 
   /// `[[maintenance]]`: what the worker does by itself.
@@ -55,6 +58,18 @@ extension Settings {
       case everySeconds(Double)
       /// Once a day, in the worker's local time.
       case daily(hour: Int, minute: Int)
+
+      /// An interval, or a time of day: `1d`, `03:30`.
+      public var text: String {
+        switch self {
+        case .everySeconds(let seconds): SettingUnits.text(seconds: seconds)
+        case .daily(let hour, let minute): Self.digits(hour) + ":" + Self.digits(minute)
+        }
+      }
+
+      private static func digits(_ number: Int) -> String {
+        number < 10 ? "0\(number)" : "\(number)"
+      }
     }
 
     public var task: Task
@@ -66,6 +81,17 @@ extension Settings {
       self.task = task
       self.schedule = schedule
       self.database = database
+    }
+
+    /// For people: `optimize every 1d`, `vacuum at 03:30 in main`.
+    public var text: String {
+      let word =
+        switch schedule {
+        case .everySeconds: "every"
+        case .daily: "at"
+        }
+      let place = database.map { " in \($0)" } ?? ""
+      return "\(task.rawValue) \(word) \(schedule.text)\(place)"
     }
   }
 }
