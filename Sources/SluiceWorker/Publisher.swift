@@ -46,26 +46,38 @@ final class Publisher: Sendable {
   /// The thread's body.
   func run() {
     var batch = settler.begin()
+    /// Reads of the batch before, which the settler has not finished yet perhaps.
+    var handedOver: [String: ClaimedName] = [:]
     while true {
       let deadline = batch.isEmpty ? nil : max(batch.deadline, .now().advanced(bySeconds: 0.01))
       if let next = queue.pop(until: deadline) {
         for outcome in next.outcomes {
-          publish(outcome, database: next.database, batch)
+          publish(outcome, database: next.database, batch, handedOver)
         }
       } else if queue.isClosed, queue.count == 0 {
         settler.finish(batch)
         return
       }
-      if batch.isDue(at: .now()), settler.settle(batch) { batch = settler.begin() }
+      if batch.isDue(at: .now()) {
+        // Read before it is handed over, when it is the settler's.
+        let reads = batch.reads
+        if settler.settle(batch) {
+          handedOver = reads
+          batch = settler.begin()
+        }
+      }
     }
   }
 
-  private func publish(_ outcome: Outcome, database: String, _ batch: UnsettledBatch) {
+  private func publish(
+    _ outcome: Outcome, database: String, _ batch: UnsettledBatch,
+    _ handedOver: [String: ClaimedName]
+  ) {
     guard let name = active.name(of: outcome.ticket) else { return }
     var patience = Patience()
     while true {
       do throws(FileError) {
-        try publish(outcome, name, database: database, batch)
+        try publish(outcome, name, database: database, batch, handedOver)
         if patience.isTried { log.say("results are written again") }
         break
       } catch {
@@ -82,9 +94,13 @@ final class Publisher: Sendable {
   }
 
   private func publish(
-    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledBatch
+    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledBatch,
+    _ handedOver: [String: ClaimedName]
   ) throws(FileError) {
     let result = name.job.result
+    if let older = batch.superseded(by: result) ?? handedOver[result] {
+      try results.remove(older)
+    }
     switch outcome.durability {
     case .ledger(let key):
       try results.publish(result, outcome.result)
@@ -97,7 +113,7 @@ final class Publisher: Sendable {
     case .resultFile:
       if outcome.status == .done {
         try results.publish(result, outcome.result)
-        batch.add(published: try results.markPublished(name, done: true))
+        batch.add(read: name)
       } else {
         // Nothing but this file says what became of the job once it is in failed/.
         try results.publishDurably(result, outcome.result)

@@ -59,7 +59,7 @@ final class Settler: Sendable {
     }
     Seam.reached(.settled)
     for (database, key) in batch.keys { engines[database]?.settle(through: key) }
-    for name in batch.published {
+    for name in batch.reads.values {
       do throws(FileError) {
         try results.remove(name)
       } catch {

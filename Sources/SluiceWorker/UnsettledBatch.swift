@@ -22,16 +22,17 @@ final class UnsettledBatch: @unchecked Sendable {
   /// this batch is ever called durable.
   let sync: SettleBatch?
   private(set) var rows: [Row] = []
-  private(set) var published: [ClaimedName] = []
+  /// Reads, by the name of their result: their files stay in `active/` until it is durable.
+  private(set) var reads: [String: ClaimedName] = [:]
   private(set) var deadline = MonotonicTime(nanoseconds: .max)
 
   init(_ sync: consuming SettleBatch?) { self.sync = sync }
 
-  var isEmpty: Bool { rows.isEmpty && published.isEmpty }
+  var isEmpty: Bool { rows.isEmpty && reads.isEmpty }
 
   func isDue(at now: MonotonicTime) -> Bool {
     if isEmpty { return false }
-    return now >= deadline || rows.count + published.count >= Self.jobsMax
+    return now >= deadline || rows.count + reads.count >= Self.jobsMax
   }
 
   func add(key: Int64, database: String, result: String) {
@@ -39,16 +40,22 @@ final class UnsettledBatch: @unchecked Sendable {
     rows.append(Row(database: database, key: key, result: result))
   }
 
-  func add(published name: ClaimedName) {
+  func add(read name: ClaimedName) {
     start()
-    published.append(name)
+    reads[name.job.result] = name
+  }
+
+  /// The read whose result is about to be replaced by a later job's: its file must go first, for it
+  /// would run again after a crash and put its result back.
+  func superseded(by result: String) -> ClaimedName? {
+    reads.isEmpty ? nil : reads.removeValue(forKey: result)
   }
 
   /// What an earlier batch could not settle is this one's to settle.
-  func add(contentsOf other: UnsettledBatch) {
+  func add(contentsOf earlier: UnsettledBatch) {
     start()
-    rows += other.rows
-    published += other.published
+    rows = earlier.rows + rows
+    reads.merge(earlier.reads) { own, _ in own }
   }
 
   private func start() {

@@ -99,7 +99,7 @@ final class Worker {
       do throws(LoopError) {
         watches.append(
           try DirectoryWatch(
-            on: loop, path: layout.incoming(lane).path, onEvent: { _ in scanner.request() },
+            on: loop, path: layout.incoming(lane).path, onEvent: { scanner.notice(event: $0) },
             onError: { [log] in log.say("no more events for \(lane.path): \($0); rescanning") }))
       } catch {
         log.say("no events for \(lane.path): \(error); it is looked at every \(settings.rescan) s")

@@ -192,7 +192,13 @@ struct ClaimWindow {
           right -= 1
         }
       }
-      if count - 1 <= right { high = right } else if count - 1 >= left { low = left } else { return }
+      if count - 1 <= right {
+        high = right
+      } else if count - 1 >= left {
+        low = left
+      } else {
+        return
+      }
     }
   }
 }

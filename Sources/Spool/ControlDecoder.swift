@@ -62,7 +62,7 @@ struct ControlDecoder: Sendable {
         let takes = allowed.map { "\"\($0.rawValue)\"" }.joined(separator: " and ")
         throw Field(member).misplaced(
           "does not belong to \"control\": \"\(command.rawValue)\"",
-          hint: allowed.isEmpty ? "It takes no fields." : "It takes \(takes).")
+          hint: allowed.isEmpty ? "it takes no fields" : "it takes \(takes)")
       }
     }
     return arguments
@@ -70,7 +70,7 @@ struct ControlDecoder: Sendable {
 
   private func job(_ argument: Field?, of field: Field) throws(JobFault) -> String {
     guard let argument else {
-      throw field.misplaced("needs \"job\"", hint: "Name the job, or give its id, in \"job\".")
+      throw field.misplaced("needs \"job\"", hint: "name the job, or give its id, in \"job\"")
     }
     return try argument.identifier("the name or id of a job")
   }
@@ -82,14 +82,14 @@ struct ControlDecoder: Sendable {
     case (nil, nil): return .everything
     case (_?, let priority?):
       throw priority.misplaced(
-        "cannot stand beside \"database\" here", hint: "Send a job for each of the two.")
+        "cannot stand beside \"database\" here", hint: "send a job for each of the two")
     }
   }
 
   private func fileName(_ argument: Field?, of field: Field) throws(JobFault) -> String {
     guard let argument else {
       throw field.misplaced(
-        "needs \"to\"", hint: "Name the file to be made under results/ in \"to\".")
+        "needs \"to\"", hint: "name the file to be made under results/ in \"to\"")
     }
     let what = "a plain file name: letters, digits, \".\", \"_\" and \"-\", no \".\" or \"-\" first"
     let name = try argument.string(what)

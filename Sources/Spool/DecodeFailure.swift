@@ -28,20 +28,20 @@ extension JobError {
     case .syntax:
       self.init(
         .request, SluiceCode.badJSON, error.description,
-        hint: "Write JSON as in RFC 8259: UTF-8, double quotes, no comments, no trailing commas.")
+        hint: "write JSON as in RFC 8259: UTF-8, double quotes, no comments, no trailing commas")
     case .depth:
       self.init(
-        .request, SluiceCode.tooLarge, "The JSON is \(error.message).", pointer: error.pointer,
-        hint: "Nest arrays and objects less deeply.")
+        .request, SluiceCode.tooLarge, "the JSON is \(error.message)", pointer: error.pointer,
+        hint: "nest arrays and objects less deeply")
     case .repeatedKey:
       self.init(
-        .request, SluiceCode.badJob, "The field \(Self.last(of: error.pointer)) is repeated.",
-        pointer: error.pointer, hint: "Keep one of the two.")
+        .request, SluiceCode.badJob, "the field \(Self.last(of: error.pointer)) is repeated",
+        pointer: error.pointer, hint: "keep one of the two")
     case .integerOverflow:
       self.init(
-        .request, SluiceCode.badJob, "Expected an integer of at most 64 bits: \(error.message).",
+        .request, SluiceCode.badJob, "expected an integer of at most 64 bits: \(error.message)",
         pointer: error.pointer,
-        hint: "Write it as a string, or with a fraction or an exponent as a real.")
+        hint: "write it as a string, or with a fraction or an exponent as a real")
     }
     line = error.line
     column = error.column

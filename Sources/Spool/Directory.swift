@@ -46,7 +46,7 @@ public final class Directory: Sendable {
 
   /// One operation on `name`: through the interposer, if there is one, to the system.
   @inline(__always)
-  private func perform(
+  func perform(
     _ operation: FileOperation, _ name: UnsafePointer<CChar>, destination: String? = nil,
     _ call: () -> Int
   ) -> SystemResult {
@@ -153,13 +153,19 @@ extension Directory {
     try tryRenameNew(name, to: target, newName).get(.rename, pathOf(name))
   }
 
-  /// As `tryRename`, but EEXIST where `newName` is there already.
+  /// As `tryRename`, but EEXIST where `newName` is there already. A file system that cannot do both
+  /// at once (EINVAL: NFS, FUSE) is asked first, and a name made in between is replaced.
   func tryRenameNew(
     _ name: UnsafePointer<CChar>, to target: Directory, _ newName: UnsafePointer<CChar>
   ) -> SystemResult {
-    perform(.rename, name, destination: target.destination(newName)) {
+    let renamed = perform(.rename, name, destination: target.destination(newName)) {
       Int(sluice_rename_new(descriptor, name, target.descriptor, newName))
     }
+    guard renamed.errno == EINVAL else { return renamed }
+    var raw = sluice_statx()
+    let looked = target.tryStatus(newName, &raw)
+    if looked.succeeded { return SystemResult(failure: EEXIST) }
+    return looked.errno == ENOENT ? tryRename(name, to: target, newName) : looked
   }
 
   /// Where a rename leads, for a recording; release builds spare the string.

@@ -46,7 +46,9 @@ public struct DirectoryReader: ~Copyable {
     guard let base = buffer.baseAddress else { return nil }
     while true {
       if position >= filled {
-        let result = SystemResult { sluice_getdents(descriptor, base, UInt(buffer.count)) }
+        let result = directory.perform(.list, ".") {
+          sluice_getdents(descriptor, base, UInt(buffer.count))
+        }
         filled = try result.get(.list, directory.path)
         position = 0
         if filled == 0 { return nil }

@@ -16,13 +16,13 @@ struct Field {
   /// The error that this value is not what the field takes.
   func expected(_ what: String, hint: String? = nil) -> JobFault {
     JobFault(
-      message: "\"\(name)\" must be \(what), found \(Found.name(node)).",
-      hint: hint ?? "Give \"\(name)\" as \(what).", offset: node.range.lowerBound)
+      message: "\"\(name)\" must be \(what), found \(Found.name(node))",
+      hint: hint ?? "give \"\(name)\" as \(what)", offset: node.range.lowerBound)
   }
 
   /// The error that the field does not belong where it stands.
   func misplaced(_ why: String, hint: String) -> JobFault {
-    JobFault(message: "\"\(name)\" \(why).", hint: hint, offset: node.range.lowerBound)
+    JobFault(message: "\"\(name)\" \(why)", hint: hint, offset: node.range.lowerBound)
   }
 
   func string(_ what: String = "a string") throws(JobFault) -> String {
@@ -66,7 +66,7 @@ struct Field {
     let list = words.map { "\"\($0)\"" }.joined(separator: ", ")
     let nearest = node.string.flatMap { Spelling.nearest(to: $0, among: words) }
     return expected(
-      words.count == 1 ? list : "one of \(list)", hint: nearest.map { "Did you mean \"\($0)\"?" })
+      words.count == 1 ? list : "one of \(list)", hint: nearest.map { "did you mean \"\($0)\"?" })
   }
 
   func object(_ what: String = "an object") throws(JobFault) -> [JSONMember] {

@@ -17,10 +17,10 @@ struct FieldTable<Name: RawRepresentable & Sendable>: Sendable where Name.RawVal
   func name(of member: JSONMember) throws(JobFault) -> Name {
     if let name = names[member.key] { return name }
     let hint =
-      Spelling.nearest(to: member.key, among: listed).map { "Did you mean \"\($0)\"?" }
-      ?? "Known there: " + listed.joined(separator: ", ") + "."
+      Spelling.nearest(to: member.key, among: listed).map { "did you mean \"\($0)\"?" }
+      ?? "known there: " + listed.joined(separator: ", ")
     throw JobFault(
-      message: "Unknown field \(Found.quoted(member.key)) in \(place).", hint: hint,
+      message: "unknown field \(Found.quoted(member.key)) in \(place)", hint: hint,
       offset: member.keyOffset)
   }
 }

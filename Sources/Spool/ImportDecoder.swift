@@ -87,7 +87,7 @@ struct ImportDecoder: Sendable {
     }
     throw fileField.expected(
       "a file that ends in .csv or .jsonl where there is no \"format\"",
-      hint: "Add \"format\": \"csv\" or \"jsonl\".")
+      hint: "add \"format\": \"csv\" or \"jsonl\"")
   }
 
   /// What depends on more than one field.
@@ -96,15 +96,15 @@ struct ImportDecoder: Sendable {
   ) throws(JobFault) {
     if let delimiter = parts.delimiter { request.delimiter = try self.delimiter(delimiter) }
     if request.format != .csv, let stray = parts.delimiter ?? parts.header {
-      throw stray.misplaced("is for CSV files only", hint: "Leave it out.")
+      throw stray.misplaced("is for CSV files only", hint: "leave it out")
     }
     if request.conflict == .update, request.key.isEmpty {
       throw (parts.conflict ?? field).misplaced(
-        "is \"update\" without a \"key\"", hint: "Name the columns that tell a row in \"key\".")
+        "is \"update\" without a \"key\"", hint: "name the columns that tell a row in \"key\"")
     }
     if request.conflict != .update, let key = parts.key {
       throw key.misplaced(
-        "is only for \"conflict\": \"update\"", hint: "Leave it out, or set \"conflict\".")
+        "is only for \"conflict\": \"update\"", hint: "leave it out, or set \"conflict\"")
     }
     if request.create, request.format == .csv, !request.header, request.columns == nil {
       throw field.expected(

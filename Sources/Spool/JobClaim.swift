@@ -173,7 +173,9 @@ public struct JobClaim {
     return move(entry, to: name.text) ?? .rejected(name, error)
   }
 
-  private mutating func nextName(_ entry: ScanEntry, _ job: JobName, _ now: Timestamp) -> ClaimedName {
+  private mutating func nextName(_ entry: ScanEntry, _ job: JobName, _ now: Timestamp)
+    -> ClaimedName
+  {
     ClaimedName(
       sequence: sequences.next(now: now), arrival: entry.arrival, lane: entry.lane, job: job)
   }

@@ -65,7 +65,8 @@ public struct JobDecoder: Sendable {
     let root = try parse(text)
     return try reporting(root, text) { () throws(JobFault) in
       let members = try Self.members(of: root, "a job")
-      var (job, parts) = try read(members, jobFields, text, into: Job())
+      var job = Job()
+      let parts = try read(members, jobFields, text, into: &job)
       job.body = try body(parts, among: members, of: root, database: job.database)
       // Where a command names a priority it is what to pause, not how soon.
       if parts.control != nil { job.priority = nil }
@@ -95,7 +96,8 @@ public struct JobDecoder: Sendable {
     return try reporting(root, line) { () throws(JobFault) in
       if root.array != nil { return try bareLine(root, template, sql) }
       let members = try Self.members(of: root, "a line of a .jsonl file", or: "array of values")
-      var (job, parts) = try read(members, lineFields, line, into: template)
+      var job = template
+      let parts = try read(members, lineFields, line, into: &job)
       job.body = try body(
         parts, among: members, of: root, database: job.database, sqlInForce: sql)
       return job
@@ -116,7 +118,8 @@ public struct JobDecoder: Sendable {
         inner = member.node
       }
       let members = try Field(envelope, inner).object()
-      let (job, parts) = try read(members, batchFields, line, into: Job())
+      var job = Job()
+      let parts = try read(members, batchFields, line, into: &job)
       try optionDecoder.checkFit(job.result, parts.result, to: nil)
       var header = BatchHeader()
       header.template = job
@@ -134,13 +137,18 @@ public struct JobDecoder: Sendable {
     let root = try parse(text, columnsBefore: prefix)
     return try reporting(root, text) { () throws(JobFault) in
       let members = try Self.members(of: root, "the header of a script")
-      let (job, parts) = try read(members, scriptFields, text, into: Job())
+      var job = Job()
+      let parts = try read(members, scriptFields, text, into: &job)
       try optionDecoder.checkFit(job.result, parts.result, to: nil)
       return job
     }
   }
 
   // MARK: The text
+
+  /// The way to the producer's own words, which no rule of a job holds for.
+  private static let metaPath = [JobField.meta.rawValue]
+  private static let batchMetaPath = [EnvelopeField.sluice.rawValue] + metaPath
 
   private func parse(
     _ text: ArraySlice<UInt8>, envelope: String? = nil, columnsBefore: Int = 0
@@ -149,12 +157,13 @@ public struct JobDecoder: Sendable {
       throw DecodeFailure(
         JobError(
           .request, SluiceCode.tooLarge,
-          "The job has \(text.count) bytes, more than \(limits.jobBytes).",
-          hint: "Split it, or send its rows as a .jsonl file, which may have any length."))
+          "the job has \(text.count) bytes, more than \(limits.jobBytes)",
+          hint: "split it, or send its rows as a .jsonl file, which may have any length"))
     }
-    let metaPath = (envelope.map { [$0] } ?? []) + [JobField.meta.rawValue]
     do throws(JSONError) {
-      return try JSONReader.parse(text, maximumDepth: limits.depth, verbatim: metaPath)
+      return try JSONReader.parse(
+        text, maximumDepth: limits.depth,
+        verbatim: envelope == nil ? Self.metaPath : Self.batchMetaPath)
     } catch {
       var error = error
       if error.line == 1 { error.column += columnsBefore }
@@ -196,8 +205,8 @@ public struct JobDecoder: Sendable {
     if let members = root.object { return members }
     let expected = alternative.map { "an object or an \($0)" } ?? "a JSON object"
     throw JobFault(
-      message: "Expected \(expected) as \(what), found \(Found.name(root)).",
-      hint: "Put the fields between { and }.", offset: root.range.lowerBound)
+      message: "expected \(expected) as \(what), found \(Found.name(root))",
+      hint: "put the fields between { and }", offset: root.range.lowerBound)
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool {
@@ -230,9 +239,8 @@ public struct JobDecoder: Sendable {
 
   private func read(
     _ members: [JSONMember], _ fields: FieldTable<JobField>, _ text: ArraySlice<UInt8>,
-    into template: Job
-  ) throws(JobFault) -> (Job, Parts) {
-    var job = template
+    into job: inout Job
+  ) throws(JobFault) -> Parts {
     var parts = Parts()
     for member in members {
       let field = Field(member)
@@ -261,7 +269,7 @@ public struct JobDecoder: Sendable {
       case .job, .to: parts.argument = field
       }
     }
-    return (job, parts)
+    return parts
   }
 
   private func bareLine(
@@ -269,8 +277,8 @@ public struct JobDecoder: Sendable {
   ) throws(JobFault) -> Job {
     guard let sql else {
       throw JobFault(
-        message: "An array of values comes before any \"sql\" it could be for.",
-        hint: "Give \"sql\" in the header, or in a line before.", offset: root.range.lowerBound)
+        message: "an array of values comes before any \"sql\" it could be for",
+        hint: "give \"sql\" in the header, or in a line before", offset: root.range.lowerBound)
     }
     var job = template
     let values = try statementDecoder.parameterSet(Field("params", root))
@@ -286,19 +294,19 @@ public struct JobDecoder: Sendable {
   ) throws(JobFault) -> JobBody {
     try checkExclusive(parts)
     if let argument = parts.argument, parts.control == nil {
-      throw argument.misplaced("belongs to a \"control\" job", hint: "Leave it out.")
+      throw argument.misplaced("belongs to a \"control\" job", hint: "leave it out")
     }
     if let statements = parts.statements {
       let outer = parts.ofStatement
       if let stray = outer.params ?? outer.rows ?? outer.expect {
         throw stray.misplaced(
-          "cannot stand beside \"statements\"", hint: "Put it inside the statement it is for.")
+          "cannot stand beside \"statements\"", hint: "put it inside the statement it is for")
       }
       return .transaction(try statementDecoder.statements(statements))
     }
     if let file = parts.importFile {
       for member in members where !Self.fitsImport(member) {
-        throw Field(member).misplaced("cannot stand beside \"import\"", hint: "Leave it out.")
+        throw Field(member).misplaced("cannot stand beside \"import\"", hint: "leave it out")
       }
       return .importFile(try importDecoder.request(file))
     }
@@ -310,9 +318,9 @@ public struct JobDecoder: Sendable {
     guard let sql else {
       let needed = parts.ofStatement.params ?? parts.ofStatement.rows ?? parts.ofStatement.expect
       throw JobFault(
-        message: needed.map { "\"\($0.name)\" has no \"sql\" beside it." }
-          ?? "Expected exactly one of \(bodyNames), found none.",
-        hint: "Say what to do in \"sql\".",
+        message: needed.map { "\"\($0.name)\" has no \"sql\" beside it" }
+          ?? "expected exactly one of \(bodyNames), found none",
+        hint: "say what to do in \"sql\"",
         offset: needed?.node.range.lowerBound ?? root.range.lowerBound)
     }
     return .transaction([
@@ -325,11 +333,23 @@ public struct JobDecoder: Sendable {
   }
 
   private func checkExclusive(_ parts: Parts) throws(JobFault) {
-    let bodies = [parts.sql, parts.statements, parts.importFile, parts.control]
-      .compactMap { $0 }.sorted { $0.node.range.lowerBound < $1.node.range.lowerBound }
-    guard bodies.count > 1 else { return }
-    throw bodies[1].misplaced(
-      "cannot stand beside \"\(bodies[0].name)\"",
-      hint: "Give exactly one of \(bodyNames).")
+    var first: Field?
+    var second: Field?
+    func meet(_ body: Field?) {
+      guard let body else { return }
+      guard let met = first else {
+        first = body
+        return
+      }
+      let isLater = met.node.range.lowerBound < body.node.range.lowerBound
+      (first, second) = isLater ? (met, body) : (body, met)
+    }
+    meet(parts.sql)
+    meet(parts.statements)
+    meet(parts.importFile)
+    meet(parts.control)
+    guard let first, let second else { return }
+    throw second.misplaced(
+      "cannot stand beside \"\(first.name)\"", hint: "give exactly one of \(bodyNames)")
   }
 }

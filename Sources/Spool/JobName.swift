@@ -48,7 +48,8 @@ public struct JobName: Sendable, Hashable {
     var text = text
     let kind = text.withUTF8 { bytes -> Kind? in
       let raw = UnsafeRawBufferPointer(bytes)
-      return Self.isIgnored(raw) ? nil : Self.kind(of: raw) ?? (Self.isEscaped(raw) ? .foreign : nil)
+      return Self.isIgnored(raw)
+        ? nil : Self.kind(of: raw) ?? (Self.isEscaped(raw) ? .foreign : nil)
     }
     guard let kind else { return nil }
     self.init(text: text, kind: kind)
@@ -138,7 +139,8 @@ public struct JobName: Sendable, Hashable {
     escaped.append(UInt8(ascii: "~"))
     let hash = CRC32.of(name)
     for shift in stride(from: 28, through: 0, by: -4) {
-      escaped.append(digit(UInt8(truncatingIfNeeded: hash >> UInt32(shift)) & 15, ten: UInt8(ascii: "a")))
+      escaped.append(
+        digit(UInt8(truncatingIfNeeded: hash >> UInt32(shift)) & 15, ten: UInt8(ascii: "a")))
     }
     return String(decoding: escaped, as: UTF8.self)
   }

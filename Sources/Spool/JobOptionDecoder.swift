@@ -40,8 +40,8 @@ struct JobOptionDecoder: Sendable {
     guard range.count <= limits.metaBytes else {
       throw JobFault(
         code: SluiceCode.tooLarge,
-        message: "\"meta\" has \(range.count) bytes as written, more than \(limits.metaBytes).",
-        hint: "Keep in \"meta\" what names the job, and the rest elsewhere.",
+        message: "\"meta\" has \(range.count) bytes as written, more than \(limits.metaBytes)",
+        hint: "keep in \"meta\" what names the job, and the rest elsewhere",
         offset: range.lowerBound)
     }
     return Array(bytes.dropFirst(range.lowerBound).prefix(range.count))
@@ -114,13 +114,13 @@ struct JobOptionDecoder: Sendable {
     guard isOneRead else {
       throw JobFault(
         message:
-          "\"format\": \"\(options.format.rawValue)\" is for one statement that is run once.",
-        hint: "Send that statement as a .json job of its own.", offset: format.range.lowerBound)
+          "\"format\": \"\(options.format.rawValue)\" is for one statement that is run once",
+        hint: "send that statement as a .json job of its own", offset: format.range.lowerBound)
     }
     if options.format == .csv, options.objects {
       throw JobFault(
-        message: "\"objects\" does not fit \"format\": \"csv\", whose header names the columns.",
-        hint: "Leave \"objects\" out.",
+        message: "\"objects\" does not fit \"format\": \"csv\", whose header names the columns",
+        hint: "leave \"objects\" out",
         offset: field.node["objects"]?.range.lowerBound ?? format.range.lowerBound)
     }
   }

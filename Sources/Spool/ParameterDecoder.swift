@@ -42,8 +42,8 @@ struct ParameterDecoder: Sendable {
   private func named(_ member: JSONMember, earlier: Int?) throws(JobFault) -> NamedParameter {
     if let first = member.key.utf8.first, ":@$".utf8.contains(first) {
       throw JobFault(
-        message: "The parameter name \(Found.quoted(member.key)) begins with its sigil.",
-        hint: "Write it without: \(Found.quoted(String(member.key.dropFirst()))).",
+        message: "the parameter name \(Found.quoted(member.key)) begins with its sigil",
+        hint: "write it without: \(Found.quoted(String(member.key.dropFirst())))",
         offset: member.keyOffset)
     }
     return NamedParameter(
@@ -70,8 +70,8 @@ struct ParameterDecoder: Sendable {
       case "$ref":
         guard allowsReferences else {
           throw JobFault(
-            message: "\"\(name)\" must be a value, found a \"$ref\".",
-            hint: "A \"$ref\" can stand in \"params\" and \"rows\" only.",
+            message: "\"\(name)\" must be a value, found a \"$ref\"",
+            hint: "a \"$ref\" can stand in \"params\" and \"rows\" only",
             offset: node.range.lowerBound)
         }
         return try reference(Field(member), earlier: earlier)
@@ -83,8 +83,8 @@ struct ParameterDecoder: Sendable {
   private func notAValue(_ node: JSONNode, in name: String) -> JobFault {
     JobFault(
       message:
-        "A value in \(Found.quoted(name)) must be \(Self.forms), found \(Found.name(node)).",
-      hint: "Give JSON that is to be stored as a string.", offset: node.range.lowerBound)
+        "a value in \(Found.quoted(name)) must be \(Self.forms), found \(Found.name(node))",
+      hint: "give JSON that is to be stored as a string", offset: node.range.lowerBound)
   }
 
   private func blob(_ field: Field) throws(JobFault) -> [UInt8] {
@@ -93,8 +93,8 @@ struct ParameterDecoder: Sendable {
       return try Base64.decode(text)
     } catch {
       throw JobFault(
-        message: "\"$blob\" must be base64: \(error.message).",
-        hint: "Use the standard alphabet (RFC 4648, section 4) with padding.",
+        message: "\"$blob\" must be base64: \(error.message)",
+        hint: "use the standard alphabet (RFC 4648, section 4) with padding",
         offset: field.node.range.lowerBound)
     }
   }
@@ -110,9 +110,9 @@ struct ParameterDecoder: Sendable {
     if let earlier, statement >= earlier {
       throw JobFault(
         message: earlier == 0
-          ? "\"$ref\" names statement \(statement), but no statement comes before this one."
-          : "\"$ref\" names statement \(statement), but only 0 to \(earlier - 1) come before this.",
-        hint: "Refer to an earlier statement of the same job.",
+          ? "\"$ref\" names statement \(statement), but no statement comes before this one"
+          : "\"$ref\" names statement \(statement), but only 0 to \(earlier - 1) come before this",
+        hint: "refer to an earlier statement of the same job",
         offset: field.node.range.lowerBound)
     }
     return .result(ResultPlace(statement: statement, row: row, column: column))

@@ -24,7 +24,6 @@ public struct ResultWriter: Sendable {
     var scratch = try ScratchFile(layout.results, name)
     try scratch.write(content)
     try scratch.publish()
-    Seam.reached(.published)
   }
 
   /// As `publish`, but its data is durable before it stands, at the price of a sync of its own.
@@ -43,7 +42,7 @@ public struct ResultWriter: Sendable {
 
   /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
   public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
-    try ScratchFile(layout.failed, name.text)
+    try ScratchFile(layout.failed, name.text, isResult: false)
   }
 
   // MARK: Job files
@@ -120,9 +119,11 @@ public struct ScratchFile: ~Copyable {
   private let name: String
   private let scratch: String
   private let file: OpenFile
+  private let isResult: Bool
   private var isPublished = false
 
-  init(_ directory: Directory, _ name: String) throws(FileError) {
+  init(_ directory: Directory, _ name: String, isResult: Bool = true) throws(FileError) {
+    self.isResult = isResult
     self.directory = directory
     self.name = name
     scratch = "." + name + ".tmp"
@@ -144,6 +145,7 @@ public struct ScratchFile: ~Copyable {
   public mutating func publish() throws(FileError) {
     try directory.rename(scratch, to: directory, name)
     isPublished = true
+    if isResult { Seam.reached(.published) }
   }
 }
 

@@ -14,7 +14,7 @@ public struct ScanEntry: Sendable {
     precondition(name.last == 0, "a name ends with its zero")
     self.name = name
     self.lane = lane
-    self.arrival = arrival
+    self.arrival = max(arrival, Timestamp(nanoseconds: 0))
     self.hold = hold
   }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The spool's random id, by which its ledger rows are known: two spools may share a database.
 ///
 /// In a file of its own, written once: the lock file is rewritten in place at every start, and a
@@ -25,18 +27,32 @@ public struct SpoolIdentity: Sendable, Hashable {
   ///   rows and let their jobs run twice.
   public static func ofSpool(_ layout: SpoolLayout) throws(SpoolError) -> SpoolIdentity {
     do throws(FileError) {
-      let name = SpoolLayout.identityName
-      guard let content = try layout.root.contents(name) else {
-        let identity = SpoolIdentity(value: Int64.random(in: 1...Int64.max))
-        try layout.root.replaceDurably(name, with: Array((identity.hex + "\n").utf8))
-        return identity
+      if try layout.root.status(SpoolLayout.identityName) == nil {
+        try SpoolIdentity(value: Int64.random(in: 1...Int64.max)).save(layout)
       }
+      // Read back even when just made: another process may have been first.
+      let content = try layout.root.contents(SpoolLayout.identityName) ?? []
       let text = String(decoding: content.prefix(16), as: UTF8.self)
       if content.count == 17, let identity = SpoolIdentity(hex: text) { return identity }
     } catch { throw SpoolError(error) }
     throw SpoolError(
       .damaged, "\(layout.root.pathOf(SpoolLayout.identityName)) is damaged",
-      hint: "write back the 16 hexadecimal digits that _sluice_ledger.spool has, or remove the file "
-        + "if the spool has no jobs in active/")
+      hint: "write back the 16 hexadecimal digits of the id that the ledger has for this spool, or "
+        + "remove the file if there are no jobs in active/ and no rows of this spool")
+  }
+
+  /// Writes the id, whole and durable, unless there is one.
+  private func save(_ layout: SpoolLayout) throws(FileError) {
+    let scratch = "\(SpoolLayout.identityName).\(getpid()).tmp"
+    let file = try layout.root.create(scratch)
+    try file.write(Array((hex + "\n").utf8))
+    try file.sync()
+    let renamed = layout.root.tryRenameNew(scratch, to: layout.root, SpoolLayout.identityName)
+    if renamed.errno == EEXIST {
+      try layout.root.unlink(scratch)
+    } else {
+      try renamed.get(.rename, layout.root.pathOf(scratch))
+    }
+    try layout.root.sync()
   }
 }

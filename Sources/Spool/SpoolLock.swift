@@ -96,7 +96,10 @@ public struct SpoolLock: ~Copyable {
     for attempt in 0..<20 {
       let result = file.tryLock(LOCK_EX)
       if result.succeeded { return true }
-      guard result.errno == EWOULDBLOCK else { try result.get(.lock, file.path); return false }
+      guard result.errno == EWOULDBLOCK else {
+        try result.get(.lock, file.path)
+        return false
+      }
       if attempt < 19 { usleep(5000) }
     }
     return false

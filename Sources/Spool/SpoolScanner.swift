@@ -18,6 +18,8 @@ public final class SpoolScanner {
     public var waiting: Int
     /// Files remembered that cannot be claimed at all; more are tried again by every pass.
     public var refused: Int
+    /// Names noticed between two passes; more lead to a pass.
+    public var noticed = 1024
 
     public init(
       windowFiles: Int = 65_536, nameBytes: Int = 5 << 20, waiting: Int = 4096,
@@ -38,6 +40,8 @@ public final class SpoolScanner {
   private var pass: Pass?
   /// Whether something may have changed since the last pass began.
   private var again = true
+  /// Names of which something was heard since then, with their terminating zeros.
+  private var noticed: Set<[CChar]> = []
   /// No pass begins earlier: see `rest(after:)`.
   private var restUntil = MonotonicTime(nanoseconds: .min)
 
@@ -82,23 +86,47 @@ public final class SpoolScanner {
     window = ClaimWindow(capacity: bounds.windowFiles, arenaMax: bounds.nameBytes)
   }
 
-  /// Says that the directory may have changed.
+  /// Says that the directory may have changed: leads to a pass.
   public func request() { again = true }
+
+  /// Says that something happened to the file of that name; leads to a look at it alone.
+  ///
+  /// A pass over a directory that once held 30,000 files costs 70 µs on ext4 even when it is empty
+  /// (its blocks stay), and every claim is an event too. Words may get lost, so that a slow timer
+  /// must `request` a pass all the same; where inotify drops events, at least 16,384 came before, and
+  /// so many names lead to a pass.
+  public func notice(_ name: UnsafePointer<CChar>) {
+    let length = strlen(name)
+    if JobName.isIgnored(UnsafeRawBufferPointer(start: name, count: length)) { return }
+    noticed.insert(Array(UnsafeBufferPointer(start: name, count: length + 1)))
+    guard noticed.count > bounds.noticed else { return }
+    noticed.removeAll(keepingCapacity: true)
+    request()
+  }
 
   /// Whether `step` has something to do now.
   public func needsStep(at clock: MonotonicTime) -> Bool {
-    pass != nil || (again && window.isEmpty && due.isEmpty && clock >= restUntil)
+    if pass != nil { return true }
+    guard window.isEmpty, due.isEmpty else { return false }
+    return !noticed.isEmpty || (again && clock >= restUntil)
   }
 
   /// Whether nothing is left that could be claimed now or later without a new file appearing.
   public var isExhausted: Bool {
-    pass == nil && !again && window.isEmpty && due.isEmpty && waiting.isEmpty
+    pass == nil && !again && noticed.isEmpty && window.isEmpty && due.isEmpty && waiting.isEmpty
   }
 
   /// When `step` or `next` has something to do again, if nothing is requested; nil for never.
   public var nextDeadline: MonotonicTime? {
     guard again, window.isEmpty, pass == nil else { return earliest }
     return earliest.map { min($0, restUntil) } ?? restUntil
+  }
+
+  /// The same for a name as an event source gives it: none, or one repaired to be UTF-8 (which is
+  /// then no file's), leads to a pass.
+  public func notice(event name: String?) {
+    guard let name, !name.unicodeScalars.contains("\u{FFFD}") else { return request() }
+    name.withCString { notice($0) }
   }
 
   // MARK: Passes
@@ -114,9 +142,11 @@ public final class SpoolScanner {
     do throws(FileError) {
       if pass == nil {
         guard needsStep(at: clock) else { return 0 }
-        try reader.rewind()
         window.reset()
+        guard again, clock >= restUntil else { return lookAtNoticed(now: now) }
+        try reader.rewind()
         again = false
+        noticed.removeAll()
         pass = Pass(began: now)
       }
       guard var current = pass else { return 0 }
@@ -140,6 +170,24 @@ public final class SpoolScanner {
     }
   }
 
+  /// Puts those files into the window of which something was heard.
+  private func lookAtNoticed(now: Timestamp) -> Int {
+    var current = Pass(began: now)
+    for name in noticed {
+      name.withUnsafeBufferPointer { name in
+        guard let base = name.baseAddress else { return }
+        let type = UInt8(DT_UNKNOWN)
+        examine(.init(name: base, length: name.count - 1, type: type), &current)
+      }
+    }
+    let count = noticed.count
+    noticed.removeAll()
+    window.seal()
+    if window.isPartial { again = true }
+    backlog += current.candidates
+    return count
+  }
+
   private func finish(_ pass: Pass, clock: MonotonicTime) {
     window.seal()
     directories = pass.directories
@@ -151,6 +199,7 @@ public final class SpoolScanner {
 
   /// A large directory in which little can be claimed must not keep the loop busy whenever one of
   /// its files is touched: the next pass waits about twice as long as this one took (1 µs a file).
+  /// Names that are noticed do not wait for it.
   private func rest(after pass: Pass, clock: MonotonicTime) {
     guard pass.examined > 1000, pass.candidates < pass.examined / 16 else { return }
     restUntil = clock.advanced(bySeconds: min(1, Double(pass.examined) * 2e-6))
@@ -197,8 +246,7 @@ public final class SpoolScanner {
     while let (changed, name) = window.popOldest() {
       backlog = max(0, backlog - 1)
       if !waiting.isEmpty, waiting[Self.hash(name)] != nil { continue }
-      let arrival = Timestamp(nanoseconds: max(0, changed))
-      return ScanEntry(name: name, lane: lane, arrival: arrival)
+      return ScanEntry(name: name, lane: lane, arrival: Timestamp(nanoseconds: changed))
     }
     return nil
   }

@@ -56,7 +56,7 @@ struct StatementDecoder: Sendable {
     }
     guard let sql else {
       throw JobFault(
-        message: "A statement has no \"sql\".", hint: "Give each element of \"statements\" one.",
+        message: "a statement has no \"sql\"", hint: "give each element of \"statements\" one",
         offset: node.range.lowerBound)
     }
     let (text, outline) = try self.sql(sql)
@@ -75,7 +75,7 @@ struct StatementDecoder: Sendable {
           params.node.range.lowerBound < rows.node.range.lowerBound ? rows : params
         throw second.misplaced(
           "cannot stand beside \"\(second.name == "rows" ? "params" : "rows")\"",
-          hint: "Give \"params\" for one run or \"rows\" for several.")
+          hint: "give \"params\" for one run or \"rows\" for several")
       }
       statement.parameters = .once(try parameters.set(params, earlier: earlier))
     } else if let rows = parts.rows {
@@ -96,20 +96,20 @@ struct StatementDecoder: Sendable {
     let outline = SQLOutline(text)
     if let offset = outline.firstNUL {
       throw JobFault(
-        message: "\"\(field.name)\" has a NUL character at its byte \(offset), which ends SQL.",
-        hint: "Give such text as a parameter.", offset: field.node.range.lowerBound)
+        message: "\"\(field.name)\" has a NUL character at its byte \(offset), which ends SQL",
+        hint: "give such text as a parameter", offset: field.node.range.lowerBound)
     }
     guard outline.parts > 0 else {
       throw JobFault(
-        message: "\"\(field.name)\" holds no statement, found \(Found.name(field.node)).",
-        hint: "Give at least one SQL statement.", offset: field.node.range.lowerBound)
+        message: "\"\(field.name)\" holds no statement, found \(Found.name(field.node))",
+        hint: "give at least one SQL statement", offset: field.node.range.lowerBound)
     }
     guard outline.longest <= sqlBytesMax else {
       throw JobFault(
         code: SluiceCode.tooLarge,
         message:
-          "A statement of \"\(field.name)\" has \(outline.longest) bytes, more than \(sqlBytesMax).",
-        hint: "Give values as \"params\" or \"rows\" rather than in the SQL.",
+          "a statement of \"\(field.name)\" has \(outline.longest) bytes, more than \(sqlBytesMax)",
+        hint: "give values as \"params\" or \"rows\" rather than in the SQL",
         offset: field.node.range.lowerBound)
     }
     return (text, outline)

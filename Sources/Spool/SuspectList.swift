@@ -2,7 +2,8 @@ import Sluice
 
 /// How many workers died in a row while they ran a job, by the job's sequence number.
 ///
-/// Kept in `.suspects` in the spool, rewritten at the start of a worker: one line `SEQ DEATHS` for each.
+/// Kept in `.suspects` in the spool, rewritten at the start of a worker: one line `SEQ DEATHS` for
+/// each.
 public struct SuspectList: Sendable, Equatable {
   public private(set) var deaths: [UInt64: Int]
 

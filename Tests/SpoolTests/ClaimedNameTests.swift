@@ -13,7 +13,8 @@ struct ClaimedNameTests {
       for name in names {
         for state in states {
           let claimed = ClaimedName(
-            sequence: 1_767_225_600_000_123, arrival: Timestamp(nanoseconds: 1_767_225_600_000_000_001),
+            sequence: 1_767_225_600_000_123,
+            arrival: Timestamp(nanoseconds: 1_767_225_600_000_000_001),
             lane: lane, job: try #require(JobName(String(name))), state: state)
           #expect(ClaimedName(claimed.text) == claimed)
         }

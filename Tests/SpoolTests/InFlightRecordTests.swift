@@ -1,7 +1,7 @@
-@testable import Sluice
-import Testing
 import TestSupport
+import Testing
 
+@testable import Sluice
 @testable import Spool
 
 @Suite("What was running when a worker died")
@@ -10,30 +10,39 @@ struct InFlightRecordTests {
 
   init() throws { spool = try TemporarySpool() }
 
+  private func record(_ database: String = "main") throws -> InFlightRecord {
+    try InFlightRecord(spool.layout, database: database)
+  }
+
+  /// What the worker of `record` runs as one group.
+  private func run(_ group: [UInt64], in record: InFlightRecord) throws {
+    for (index, sequence) in group.enumerated() { try record.begin(sequence, index: index) }
+  }
+
   @Test("the next worker sees the group and the readers' jobs that had begun and not ended")
   func survives() throws {
-    let record = try InFlightRecord(spool.layout)
-    #expect(record.left == .init())
-    try record.begin(group: [1, 2, 3])
+    let record = try record()
+    #expect(record.left.isEmpty)
+    try run([1, 2, 7], in: record)
     try record.endGroup()
-    try record.begin(group: [4, 5])
+    try run([4, 5], in: record)
     try record.begin(8, reader: 0)
     try record.begin(9, reader: 1)
     try record.end(reader: 0)
-    let next = try InFlightRecord(spool.layout)
-    #expect(next.left == .init(inFlight: [4, 5, 9], highest: 5))
-    #expect(try InFlightRecord(spool.layout).left == .init(inFlight: [], highest: 5))
+    #expect(try self.record("other").left.isEmpty)
+    #expect(try self.record().left == [4, 5, 9])
+    #expect(try self.record().left.isEmpty)
   }
 
   @Test("a full group fits, and a damaged file says nothing")
   func bounds() throws {
-    let record = try InFlightRecord(spool.layout)
+    let record = try record()
     let group = (1...InFlightRecord.groupMax).map(UInt64.init)
-    try record.begin(group: group)
+    try run(group, in: record)
     try record.begin(5000, reader: InFlightRecord.readersMax - 1)
-    #expect(try InFlightRecord(spool.layout).left.inFlight == Set(group + [5000]))
-    try spool.layout.active.replaceDurably(InFlightRecord.name, with: [1, 2, 3])
-    #expect(try InFlightRecord(spool.layout).left == .init())
+    #expect(try self.record().left == Set(group + [5000]))
+    try spool.layout.root.replaceDurably(".inflight-main", with: [1, 2, 3])
+    #expect(try self.record().left.isEmpty)
   }
 
   @Test("three deaths in a row condemn a job; a reboot and a clean end do not count")
@@ -63,7 +72,7 @@ struct InFlightRecordTests {
   @Test("a damaged list suspects nobody but those it still names")
   func damagedList() throws {
     let text = "7 2\nx\n8\n9 -1\n\u{0}\u{0}"
-    try spool.layout.active.replaceDurably(SuspectList.name, with: Array(text.utf8))
+    try spool.layout.root.replaceDurably(SuspectList.name, with: Array(text.utf8))
     #expect(try SuspectList(spool.layout).deaths == [7: 2])
   }
 

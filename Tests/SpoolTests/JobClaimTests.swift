@@ -1,7 +1,7 @@
 import Glibc
 import Sluice
-import Testing
 import TestSupport
+import Testing
 
 @testable import Spool
 
@@ -119,7 +119,8 @@ struct JobClaimTests {
     _ = try spool.layout.incoming(.root).create(raw)
     var claim = claim()
     let entry = ScanEntry(name: raw, lane: .root, arrival: now)
-    #expect(rejection(claim.claim(entry, now: now, clock: clock))?.0.job.text.hasPrefix("%FF.j~") == true)
+    #expect(
+      rejection(claim.claim(entry, now: now, clock: clock))?.0.job.text.hasPrefix("%FF.j~") == true)
   }
 
   @Test("empty and oversized files are rejected")
@@ -198,7 +199,8 @@ struct JobClaimTests {
       plan.fail(.lease, count: .max, errno: EACCES)
       var claimer = claim
       func attempt(_ hold: ClaimHold?, after seconds: Double) -> ClaimOutcome {
-        claimer.claim(entry("a.json", hold: hold), now: now, clock: clock.advanced(bySeconds: seconds))
+        claimer.claim(
+          entry("a.json", hold: hold), now: now, clock: clock.advanced(bySeconds: seconds))
       }
       let first = try #require(hold(attempt(nil, after: 0)))
       #expect(first.reason == .resting)

@@ -57,7 +57,8 @@ import Testing
       job.statements[1].parameters
         == .once(
           .named([
-            NamedParameter(name: "a", value: .result(ResultPlace(statement: 0, row: 12, column: 3))),
+            NamedParameter(
+              name: "a", value: .result(ResultPlace(statement: 0, row: 12, column: 3))),
             NamedParameter(name: "b", value: .lastInsertRowid),
           ])))
   }
@@ -65,12 +66,12 @@ import Testing
   @Test(
     "a wrong field is named with its place, what was found and what is expected",
     arguments: [
-      (#"{"sql":1}"#, "/sql", #""sql" must be a string of SQL, found 1."#),
-      (#"{"sql":" ; -- x"}"#, "/sql", #""sql" holds no statement, found " ; -- x"."#),
+      (#"{"sql":1}"#, "/sql", #""sql" must be a string of SQL, found 1"#),
+      (#"{"sql":" ; -- x"}"#, "/sql", #""sql" holds no statement, found " ; -- x""#),
       (#"{"sql":"SELECT '\u0000'"}"#, "/sql", "NUL character at its byte 8"),
       (#"{"sql":"x","params":3}"#, "/params", "an array or an object of values, found 3"),
       (#"{"sql":"x","params":[1,[2]]}"#, "/params/1", "{\"$blob\":\"base64\"} or"),
-      (#"{"sql":"x","params":{"a":{}}}"#, "/params/a", #"A value in "a" must be"#),
+      (#"{"sql":"x","params":{"a":{}}}"#, "/params/a", #"a value in "a" must be"#),
       (#"{"sql":"x","params":{":a":1}}"#, "/params/:a", "begins with its sigil"),
       (#"{"sql":"x","params":[{"$blob":"A"}]}"#, "/params/0/$blob", "not a multiple of 4"),
       (#"{"sql":"x","params":[{"$blob":1}]}"#, "/params/0/$blob", "a string of base64"),
@@ -80,7 +81,7 @@ import Testing
       (#"{"sql":"x","rows":[1]}"#, "/rows/0", "an array of arrays or objects, found 1"),
       (#"{"sql":"x","rows":{}}"#, "/rows", "an array of arrays or objects, found an empty object"),
       (#"{"sql":"x","expect":{}}"#, "/expect", "found an empty object"),
-      (#"{"sql":"x","expect":{"change":1}}"#, "/expect/change", "Unknown field"),
+      (#"{"sql":"x","expect":{"change":1}}"#, "/expect/change", "unknown field"),
       (#"{"sql":"x","expect":{"rows":-1}}"#, "/expect/rows", "an integer of at least 0, found -1"),
       (#"{"sql":"x","expect":{"value":{"$ref":"0/0/0"}}}"#, "/expect/value", "found a \"$ref\""),
       (#"{"sql":"x","statements":[]}"#, "/statements", #"cannot stand beside "sql""#),
@@ -91,7 +92,7 @@ import Testing
       (#"{"statements":[{"sql":"x","id":"a"}]}"#, "/statements/0/id", "in a statement"),
       (#"{"params":[1]}"#, "/params", #"has no "sql" beside it"#),
       ("{}", "", #"exactly one of "sql", "statements", found none"#),
-      ("[]", "", "Expected a JSON object as a job, found an empty array."),
+      ("[]", "", "expected a JSON object as a job, found an empty array"),
       (#"{"sql":"x","id":""}"#, "/id", "a string of 1 to 200 bytes, found \"\""),
       (#"{"sql":"x","id":7}"#, "/id", "found 7"),
       (#"{"sql":"x","priority":"hihg"}"#, "/priority", "one of \"urgent\", \"high\""),
@@ -104,8 +105,8 @@ import Testing
       (#"{"sql":"x","result":{"format":"csv"}}"#, "/result/format", "must be \"json\""),
       (#"{"sql":"x","result":{"max_row":1}}"#, "/result/max_row", "in \"result\""),
       (#"{"sql":"x","result":{"objects":1}}"#, "/result/objects", "true or false, found 1"),
-      (#"{"sql":"x","a/b":1}"#, "/a~1b", #"Unknown field "a/b" in a job."#),
-      (#"{"sql":"x","params":[1],"params":[2]}"#, "/params", #"The field "params" is repeated."#),
+      (#"{"sql":"x","a/b":1}"#, "/a~1b", #"unknown field "a/b" in a job"#),
+      (#"{"sql":"x","params":[1],"params":[2]}"#, "/params", #"the field "params" is repeated"#),
       (#"{"sql":"x","params":[9223372036854775808]}"#, "/params/0", "of at most 64 bits"),
     ])
   func wrongField(source: String, pointer: String, message: String) throws {
@@ -127,9 +128,9 @@ import Testing
   func suggestions(written: String, meant: String?) throws {
     let hint = try #require(try failure(#"{"\#(written)":1}"#).error.hint)
     if let meant {
-      #expect(hint == "Did you mean \"\(meant)\"?")
+      #expect(hint == "did you mean \"\(meant)\"?")
     } else {
-      #expect(hint.hasPrefix("Known there: id, meta, database"))
+      #expect(hint.hasPrefix("known there: id, meta, database"))
     }
   }
 

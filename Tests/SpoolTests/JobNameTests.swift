@@ -65,7 +65,8 @@ struct JobNameTests {
       return Int(state >> 33) % below
     }
     let pieces: [[UInt8]] = [
-      Array(".json".utf8), Array(".sql".utf8), Array(".jsonl".utf8), Array("~".utf8), [0xFF], [0x2D],
+      Array(".json".utf8), Array(".sql".utf8), Array(".jsonl".utf8), Array("~".utf8), [0xFF],
+      [0x2D],
       Array("%".utf8), Array("a".utf8), Array("@".utf8), [0x0A], Array("0123abcd".utf8), [0x2E],
     ]
     var names: [String: [UInt8]] = [:]

@@ -1,7 +1,7 @@
 import Glibc
 import Sluice
-import Testing
 import TestSupport
+import Testing
 
 @testable import Spool
 

@@ -21,7 +21,8 @@ struct SpoolRecoveryTests {
           [false, true].flatMap { later in
             ends.map { end in
               SpoolRecovery(
-                row: row, active: active, hasTwin: twin, result: result, laterEnded: later, end: end)
+                row: row, active: active, hasTwin: twin, result: result, laterEnded: later, end: end
+              )
             }
           }
         }

@@ -1,7 +1,7 @@
 import Glibc
 import Sluice
-import Testing
 import TestSupport
+import Testing
 
 @testable import Spool
 
@@ -98,6 +98,61 @@ struct SpoolScannerTests {
     #expect(try drain(scanner) == ["d.json"])
   }
 
+  @Test("a file that was heard of is found without a pass, in order with the others")
+  func noticed() throws {
+    let scanner = try scanner()
+    #expect(try drain(scanner).isEmpty)
+    try make(["c.json"])
+    try make(["a.json", "b.json", ".b.json", "unheard.json"])
+    try spool.layout.incoming(.normal).makeDirectory("d.json")
+    for name in ["b.json", "c.json", "never.json", ".b.json", "d.json", "a.json", "c.json"] {
+      scanner.notice(name)
+    }
+    #expect(scanner.needsStep(at: clock) && !scanner.isExhausted)
+    var expected: [(Int64, String)] = []
+    for name in ["a.json", "b.json", "c.json"] {
+      let status = try #require(try spool.layout.incoming(.normal).status(name))
+      expected.append((status.changed, name))
+    }
+    expected.sort { $0 < $1 }
+    #expect(try drain(scanner) == expected.map(\.1))
+    #expect(scanner.isExhausted && !scanner.needsStep(at: clock))
+    scanner.notice(event: "a\u{FFFD}.json")
+    #expect(try drain(scanner) == ["unheard.json"])
+  }
+
+  @Test("too many names to remember lead to a pass, and a name heard during a pass is not lost")
+  func noticedOverflow() throws {
+    var bounds = SpoolScanner.Bounds()
+    bounds.noticed = 2
+    let scanner = try scanner(bounds: bounds)
+    #expect(try drain(scanner).isEmpty)
+    try make(["a.json", "b.json", "c.json", "d.json"])
+    for name in ["a.json", "b.json", "c.json"] { scanner.notice(name) }
+    #expect(try Set(drain(scanner)) == ["a.json", "b.json", "c.json", "d.json"])
+    try make(["a.json", "b.json"])
+    scanner.request()
+    try scanner.step(budget: 1, now: .now(), clock: clock)
+    try make(["e.json"])
+    scanner.notice("e.json")
+    #expect(try Set(drain(scanner)).isSuperset(of: ["a.json", "b.json", "e.json"]))
+  }
+
+  @Test("a crowd of scratch files is not listed again at once, and keeps no new file waiting")
+  func rest() throws {
+    let scanner = try scanner()
+    try make((0..<1200).map { ".scratch\($0)" })
+    #expect(try drain(scanner).isEmpty)
+    try make(["a.json"])
+    scanner.request()
+    let deadline = try #require(scanner.nextDeadline)
+    #expect(!scanner.needsStep(at: clock) && deadline > clock)
+    scanner.notice(event: "a.json")
+    #expect(try drain(scanner) == ["a.json"])
+    try make(["b.json"])
+    #expect(try drain(scanner, at: deadline) == ["b.json"])
+  }
+
   @Test("a file that cannot be claimed yet comes back at its time, before newer ones")
   func waiting() throws {
     try make(["a.json", "b.json"])
@@ -166,7 +221,9 @@ struct SpoolScannerTests {
     var highest = 0
     for index in 0..<300_000 {
       let name = "order-\((index * 7919) % 300_000)-abcdefgh.json"
-      name.withCString { window.insert(changed: Int64(index % 977), name: $0, length: name.utf8.count) }
+      name.withCString {
+        window.insert(changed: Int64(index % 977), name: $0, length: name.utf8.count)
+      }
       if index % 1000 == 0 { highest = max(highest, window.footprint) }
     }
     window.seal()
@@ -187,7 +244,9 @@ struct SpoolScannerTests {
     window.seal()
     #expect(window.count >= 10_000)
     for index in 0..<10_000 {
-      let name = window.popOldest().map { String(decoding: $0.name.prefix(8).map(UInt8.init), as: UTF8.self) }
+      let name = window.popOldest().map {
+        String(decoding: $0.name.prefix(8).map(UInt8.init), as: UTF8.self)
+      }
       guard name == String(10_000_000 + index) else {
         Issue.record("\(name ?? "nothing") in place \(index)")
         return

@@ -3,6 +3,7 @@ import SQLite
 /// A read job that waits for a reader.
 struct QueuedRead: Sendable {
   let ticket: JobTicket
+  let queued: MonotonicTime
 }
 
 /// Threads that run read jobs on the pool's connections, as many as there are connections; a thread
@@ -48,10 +49,11 @@ final class ReaderThreads: Sendable {
   var count: Int { state.withLock { $0.scheduler.count + $0.running.count } }
 
   func add(_ reads: [JobTicket]) {
+    let now = MonotonicTime.now()
     let missing = state.withLock { state -> Int? in
       for ticket in reads {
         state.scheduler.enqueue(
-          QueuedRead(ticket: ticket), key: UInt64(ticket.sequence), lane: ticket.priority,
+          QueuedRead(ticket: ticket, queued: now), key: UInt64(ticket.sequence), lane: ticket.priority,
           arrival: ticket.arrived, name: ticket.name)
       }
       return Self.threadToStart(state, limit: configuration.poolSize)
@@ -87,8 +89,8 @@ final class ReaderThreads: Sendable {
 
   private func run(_ slot: Int) {
     var outcomes: [Outcome] = []
-    while let ticket = next(hasOutcomes: !outcomes.isEmpty) {
-      guard let ticket else {
+    while let read = next(hasOutcomes: !outcomes.isEmpty) {
+      guard let ticket = read?.ticket else {
         deliver(outcomes)
         outcomes.removeAll(keepingCapacity: true)
         continue
@@ -106,9 +108,9 @@ final class ReaderThreads: Sendable {
   }
 
   /// The next job; `.some(nil)` where there is none but outcomes wait to be handed on; nil to stop.
-  private func next(hasOutcomes: Bool) -> JobTicket?? {
+  private func next(hasOutcomes: Bool) -> QueuedRead?? {
     var wasResting = false
-    let next = state.wait { state -> JobTicket?? in
+    let next = state.wait { state -> QueuedRead?? in
       if wasResting {
         state.resting -= 1
         wasResting = false
@@ -116,7 +118,7 @@ final class ReaderThreads: Sendable {
       if state.isStopping { return .some(nil) }
       let now = Timestamp.now()
       state.scheduler.beginGroup()
-      if let scheduled = state.scheduler.next(now: now) { return scheduled.element.ticket }
+      if let scheduled = state.scheduler.next(now: now) { return scheduled.element }
       if hasOutcomes { return .some(nil) }
       state.resting += 1
       wasResting = true
@@ -124,12 +126,12 @@ final class ReaderThreads: Sendable {
     }
     guard let next else { return nil }
     if next == nil, state.withLock({ $0.isStopping }) { return nil }
-    if let ticket = next { callForHelp(after: ticket) }
+    if let read = next { callForHelp(after: read) }
     return next
   }
 
-  private func callForHelp(after ticket: JobTicket) {
-    guard Timestamp.now().seconds(since: ticket.arrived) > Self.helpAfter else { return }
+  private func callForHelp(after read: QueuedRead) {
+    guard MonotonicTime.now().seconds(since: read.queued) > Self.helpAfter else { return }
     let (hasMore, missing) = state.withLock { state in
       state.scheduler.hasRunnable
         ? (true, Self.threadToStart(state, limit: configuration.poolSize)) : (false, nil)
