@@ -62,8 +62,6 @@ extension SettingNode {
     case .table:
       var members: [String: SettingNode] = [:]
       if let table = value.table {
-        // Not by iterating over the table: TOMLKit looks each key up again and traps on one with
-        // a NUL in it, which a quoted key may have.
         for key in table.keys {
           guard let member = table[key] else { continue }
           members[key] = SettingNode(member, at: path + [.key(key)], in: places, line: self.line)

@@ -17,6 +17,8 @@ struct SettingPlaces {
   }
 
   private(set) var places: [[Step]: Place] = [:]
+  /// Where `\u0000` stands: the parser hands strings over as C strings, which end there.
+  private(set) var lineOfNUL: Int?
   /// How many entries each array of tables has so far.
   private var entryCounts: [[Step]: Int] = [:]
   private let bytes: [UInt8]
@@ -184,6 +186,7 @@ struct SettingPlaces {
     let end = min(position + digits, bytes.count)
     let code = UInt32(String(decoding: bytes[position..<end], as: UTF8.self), radix: 16)
     advance(digits)
+    if code == 0, lineOfNUL == nil { lineOfNUL = line }
     if let scalar = code.flatMap(Unicode.Scalar.init) {
       content.append(contentsOf: String(Character(scalar)).utf8)
     }

@@ -3,19 +3,25 @@ enum SettingSuggestion {
   /// The nearest of the names, if it is near; of a dotted name the last part may be what was meant.
   static func nearest(to name: String, among names: some Sequence<String>) -> String? {
     let wanted = plain(name)
+    let wantedLast = last(of: wanted)
     // A name of three letters is within one change of too much for a larger share.
     let bound = max(1, wanted.count / 3)
     var best: (name: String, distance: Int)?
     for candidate in names {
       let full = plain(candidate)
-      let last = full.split(separator: UInt8(ascii: ".")).last.map(Array.init) ?? full
+      let last = last(of: full)
       var distance = min(edits(wanted, full), edits(wanted, last))
-      if wanted.count >= 4, full.starts(with: wanted) || last.starts(with: wanted) {
-        distance = min(distance, bound)
-      }
+      // `pool` for `pool_size`, `depth` for `json_depth`.
+      let isPart =
+        last.starts(with: wantedLast) || last.reversed().starts(with: wantedLast.reversed())
+      if wantedLast.count >= 4, isPart { distance = min(distance, bound) }
       if distance <= bound, distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.name
+  }
+
+  private static func last(of name: [UInt8]) -> [UInt8] {
+    name.split(separator: UInt8(ascii: ".")).last.map(Array.init) ?? name
   }
 
   /// Lower case, dashes as underscores: `Pool-Size` is no further away than `pool_size`.

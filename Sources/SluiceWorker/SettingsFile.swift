@@ -28,7 +28,9 @@ struct SettingsFile {
     }
     self.path = path
     directory = SettingPath.realDirectory(SettingPath.directory(of: place))
-    let root = SettingNode(table, at: [], in: SettingPlaces(text), line: 1)
+    let places = SettingPlaces(text)
+    if let line = places.lineOfNUL { throw Self.refusedNUL(path, line) }
+    let root = SettingNode(table, at: [], in: places, line: 1)
     guard case .table(let members) = root.value else {
       throw SettingsError(.syntax, path: path, "not a TOML table")
     }
@@ -59,12 +61,16 @@ struct SettingsFile {
     // The parser takes a C string: it would silently end at a NUL.
     if let zero = bytes.firstIndex(of: 0) {
       let line = 1 + bytes[..<zero].count { $0 == UInt8(ascii: "\n") }
-      throw SettingsError(.syntax, path: path, line: line, "a NUL byte, which no TOML has")
+      throw refusedNUL(path, line)
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw SettingsError(.syntax, path: path, "not UTF-8, which TOML must be")
     }
     return text
+  }
+
+  private static func refusedNUL(_ path: String, _ line: Int) -> SettingsError {
+    SettingsError(.syntax, path: path, line: line, "a NUL character, which no setting may have")
   }
 
   private static func unreadable(_ path: String, _ code: Int32) -> SettingsError {

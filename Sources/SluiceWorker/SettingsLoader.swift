@@ -113,9 +113,12 @@ struct SettingsLoader {
     let names =
       Setting.all.map(\.environmentName) + [Self.configVariable, Self.databaseVariable]
     let known = Set(names + Self.otherVariables)
+    let prefix = "SLUICE_".count
     return environment.keys.filter { !known.contains($0) }.sorted().map { name in
-      let advice = SettingSuggestion.nearest(to: name, among: names).map { "; did you mean \($0)?" }
-      return "\(name) in the environment is no setting\(advice ?? "")"
+      let nearest = SettingSuggestion.nearest(
+        to: String(name.dropFirst(prefix)), among: names.map { String($0.dropFirst(prefix)) })
+      let advice = nearest.map { "; did you mean SLUICE_\($0)?" } ?? ""
+      return "\(name) in the environment is no setting\(advice)"
     }
   }
 

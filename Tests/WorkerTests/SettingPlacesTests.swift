@@ -30,7 +30,7 @@ import Testing
     let text = #"""
       a = """
       x = 1
-      \"""" y = 1
+      \""" y = 1
       """
       b = '''
       'x' = 1''''

@@ -10,7 +10,8 @@ import Testing
   init() throws {
     let root = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    text = try String(contentsOf: root.appendingPathComponent("config/sluice.toml"), encoding: .utf8)
+    let file = root.appendingPathComponent("config/sluice.toml")
+    text = try String(contentsOf: file, encoding: .utf8)
   }
 
   /// Its lines that look like settings, freed of their comment sign.

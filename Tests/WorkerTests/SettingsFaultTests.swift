@@ -158,9 +158,10 @@ import Testing
     #expect(fixture.fault(config: "x.toml")?.kind == .syntax)
   }
 
-  @Test("a quoted key with a NUL is an unknown setting like any other")
-  func keyWithNUL() throws {
+  @Test("a NUL is refused, also where an escape says it: what follows it would be lost")
+  func escapedNUL() throws {
     #expect(try SettingsFixture("pool_size = 3\n\"a\\u0000b\" = 1").fault()?.line == 2)
+    #expect(try SettingsFixture("pool_size = 3\nspool = \"a\\u0000b\"").fault()?.line == 2)
   }
 
   @Test("a wrong variable or flag is named")
