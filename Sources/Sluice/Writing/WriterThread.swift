@@ -346,6 +346,8 @@ final class WriterThread {
     let cause = unknown.error
     do throws(SQLiteError) {
       let known = try unknown.resolve(session)
+      backoff.succeeded()
+      status.resumes()
       ended += known.ended
       // There is room again: what filled the disk is looked for among them, one by one.
       if let cause, cause.isFull {
