@@ -58,6 +58,7 @@ final class UnsettledBatch: @unchecked Sendable {
   func add(contentsOf earlier: UnsettledBatch) {
     start()
     rows = earlier.rows + rows
+    keys.merge(earlier.keys) { max($0, $1) }
     reads.merge(earlier.reads) { own, _ in own }
   }
 
@@ -65,10 +66,17 @@ final class UnsettledBatch: @unchecked Sendable {
     if isEmpty { deadline = MonotonicTime.now().advanced(bySeconds: Self.interval) }
   }
 
-  /// The highest key of each database.
-  var keys: [String: Int64] {
-    rows.reduce(into: [:]) { keys, row in
-      keys[row.database] = max(keys[row.database] ?? row.key, row.key)
+  /// The highest key of each database up to which all results are published.
+  private(set) var keys: [String: Int64] = [:]
+
+  /// Sets `keys`.
+  /// - Parameters:
+  ///   - highest: the highest key of each database that was ever published.
+  ///   - lowestWaiting: the lowest one of a database that is not: urgent results overtake others.
+  func limitKeys(highest: [String: Int64], lowestWaiting: (String) -> Int64?) {
+    keys = highest
+    for (database, key) in highest {
+      if let lowest = lowestWaiting(database) { keys[database] = min(key, lowest - 1) }
     }
   }
 }
