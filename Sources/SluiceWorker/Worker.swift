@@ -10,7 +10,7 @@ final class Worker {
   /// Files claimed between two looks at the event loop: some 1 ms.
   private static let claimsPerTick = 32
   /// Directory entries examined between two looks.
-  private static let entriesPerTick = 2000
+  private static let entriesPerTick = 500
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   private static let drainSeconds = 10.0
 
