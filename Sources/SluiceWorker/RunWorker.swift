@@ -6,12 +6,18 @@ import Spool
 public func runWorker(options: RunOptions) -> Int32 {
   let log = WorkerLog()
   do {
-    let spool = options.spool ?? "spool"
-    var settings = WorkerSettings(
-      spool: spool, databases: ["main": options.database ?? spool + "/main.db"])
+    let loaded = try Settings.load(
+      options: SettingsOptions(
+        configPath: options.configPath, spool: options.spool, database: options.database,
+        overrides: options.overrides))
+    for warning in loaded.warnings { log.say(warning) }
+    var settings = WorkerSettings(loaded.settings)
     settings.once = options.once
     let worker = try Worker(settings, log: log)
     return try worker.run()
+  } catch let error as SettingsError {
+    log.say("\(error)")
+    return error.exitCode
   } catch {
     log.say("cannot go on: \(WorkerError(error))")
     return exitCode(of: error)

@@ -56,15 +56,16 @@ final class Worker {
     let settler = Settler(results, engines: engines, log: log)
     publisher = Publisher(results, active: active, settler: settler, counts: counts, log: log)
     intake = JobIntake(
-      JobDecoder(limits: settings.limits), databases: Set(settings.databases.keys))
+      JobDecoder(limits: settings.limits), databases: Set(settings.databases.map(\.name)))
     let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)
     let identity = try SpoolIdentity.ofSpool(layout)
-    for (name, path) in settings.databases {
+    for database in settings.databases {
       var configuration = settings.engine
-      configuration.name = name
-      configuration.path = path
+      configuration.name = database.name
+      configuration.path = database.path
+      configuration.foreignKeys = database.foreignKeys
       configuration.spool = identity.value
-      let record = try recovery.inFlightRecord(of: name)
+      let record = try recovery.inFlightRecord(of: database.name)
       engines.add(try Self.open(configuration, record, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
@@ -143,7 +144,7 @@ final class Worker {
       log.say("reload asked for")
     }
     defer {
-      stops.forEach { $0.close() }
+      for stop in stops { stop.close() }
       reload.close()
     }
     log.say("working on \(settings.spool)")
@@ -315,7 +316,8 @@ final class Worker {
       JobError(
         .worker, SluiceCode.poison,
         "the worker died \(SuspectList.deathsMax) times in a row while it ran this job",
-        hint: "look into the worker's log for what it does to SQLite or the machine, or who kills it"
+        hint:
+          "look into the worker's log for what it does to SQLite or the machine, or who kills it"
       ))
   }
 
@@ -329,7 +331,7 @@ final class Worker {
     for engine in engines.all { engine.stop() }
     publisher.close()
     for thread in threads { thread.join() }
-    watches.forEach { $0.close() }
+    for watch in watches { watch.close() }
     wakeup.close()
     try lock.markClean()
     let left = active.count + unread.count
