@@ -34,7 +34,7 @@ struct RunCommand: ParsableCommand {
     }
     let status = SluiceWorker.runWorker(
       options: RunOptions(
-        configPath: options.config, spool: options.named, database: database, once: once,
+        configPath: options.config, spool: options.spool, database: database, once: once,
         overrides: overrides))
     Glibc.exit(status)
   }

@@ -1,25 +1,26 @@
 import ArgumentParser
+import SluiceWorker
 import Spool
 
 /// What every command that works on a spool takes.
 struct SpoolOptions: ParsableArguments {
-  @Option(help: "The spool's directory (else SLUICE_SPOOL, else ./spool).")
+  @Option(
+    help: "The spool's directory (else SLUICE_SPOOL, else the configuration's, else ./spool).")
   var spool: String?
 
-  @Option(help: "The configuration file.")
+  @Option(help: "The configuration file (else SLUICE_CONFIG, else config/sluice.toml if there).")
   var config: String?
 
   @Flag(help: "Answer in JSON.")
   var json = false
 
-  /// The spool that was asked for: by the option, else by the environment.
-  var named: String? { spool ?? Environment["SLUICE_SPOOL"] }
-
-  /// Where the spool is.
-  var path: String { named ?? "spool" }
+  /// What is in force for this command.
+  func settings() throws(SettingsError) -> LoadedSettings {
+    try Settings.load(options: SettingsOptions(configPath: config, spool: spool))
+  }
 
   /// The spool, which must be there.
   func open() throws -> SpoolLayout {
-    try SpoolLayout(path: path, missing: .refuse)
+    try SpoolLayout(path: settings().settings.spool, missing: .refuse)
   }
 }
