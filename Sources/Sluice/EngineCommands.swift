@@ -38,7 +38,8 @@ extension Engine {
   /// Copies one state of the database into a file, page by page, while others write.
   ///
   /// - Parameters:
-  ///   - path: a file that nobody else uses; it may be left behind where the copy fails.
+  ///   - path: a file that nobody else uses; what is there is replaced, and nothing left where the
+  ///     copy fails.
   ///   - finish: puts the whole copy, of so many pages, where it belongs.
   public func backup(
     for ticket: JobTicket, to path: String,

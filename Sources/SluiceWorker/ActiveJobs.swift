@@ -54,6 +54,11 @@ final class ActiveJobs: Sendable {
   /// Jobs that are not parked.
   var busyCount: Int { state.withLock { $0.entries.count - $0.parkedCount } }
 
+  /// Whether every job is parked, and the end of each that was watched is taken.
+  var isQuiet: Bool {
+    state.withLock { $0.entries.count == $0.parkedCount && $0.ended.isEmpty }
+  }
+
   /// How many more files of `lane` may be claimed.
   func room(_ lane: IncomingLane) -> Int {
     state.withLock { state in
@@ -66,11 +71,12 @@ final class ActiveJobs: Sendable {
     }
   }
 
-  /// Whether parked jobs may be taken up again.
+  /// Whether parked jobs may be taken up again: more than the directories can fill by themselves, so
+  /// that a backlog keeps no parked job from its turn.
   var hasRoomToStart: Bool {
     state.withLock { state in
       let busy = state.entries.count - state.parkedCount
-      let hasRoom = state.bytes < Self.bytesMax && busy < 2 * Self.perLaneMax
+      let hasRoom = state.bytes < 2 * Self.bytesMax && busy < 8 * Self.perLaneMax
       if !hasRoom { state.isWaitedFor = true }
       return hasRoom
     }

@@ -45,11 +45,12 @@ final class WaitingRoom {
 
   /// Keeps a job that has something to wait for, or that must be finished by some time.
   /// - Returns: false where it may run and is not kept.
-  func keep(_ ticket: JobTicket, _ name: ClaimedName, alone: Bool) -> Bool {
+  func keep(_ ticket: JobTicket, alone: Bool) -> Bool {
     let job = ticket.job
     let isHeld = pauses.holds(database: job.database, ticket.priority)
     guard isHeld || job.expires != nil || job.notBefore != nil || !job.after.isEmpty
     else { return false }
+    guard let name = active.name(of: ticket) else { return false }
     var conditions = WaitingJobs<Guest>.Conditions(name: ticket.name, id: job.id)
     conditions.isHeld = isHeld
     conditions.notBefore = job.notBefore?.resolved(arrival: ticket.arrived)
@@ -59,8 +60,9 @@ final class WaitingRoom {
     let guest = Guest(
       name: name, database: job.database, priority: ticket.priority, alone: alone)
     jobs.add(name.sequence, conditions, guest)
-    for name in Set(job.after) { find(name, for: UInt64(ticket.sequence)) }
+    for other in Set(job.after) { find(other, for: name.sequence) }
     if job.expires != nil { active.watch(ticket.sequence) }
+    active.park(ticket.sequence)
     return true
   }
 
@@ -107,22 +109,16 @@ final class WaitingRoom {
   func remove(_ sequence: Int64) -> Guest? { jobs.remove(UInt64(sequence)) }
 
   /// A job that was taken back from the engine waits for the end of the pause.
-  func takeBack(_ ticket: JobTicket, _ name: ClaimedName) {
+  func takeBack(_ ticket: JobTicket, alone: Bool) {
+    guard let name = active.name(of: ticket) else { return }
+    active.park(ticket.sequence)
     if jobs.putBack(UInt64(ticket.sequence)) { return }
     var conditions = WaitingJobs<Guest>.Conditions(name: ticket.name, id: ticket.job.id)
     conditions.isHeld = true
     conditions.expires = ticket.job.expires?.resolved(arrival: ticket.arrived)
     let guest = Guest(
-      name: name, database: ticket.job.database, priority: ticket.priority, alone: false)
+      name: name, database: ticket.job.database, priority: ticket.priority, alone: alone)
     jobs.add(name.sequence, conditions, guest)
-  }
-
-  /// A job that could not be read now is tried again in a second.
-  func postpone(_ guest: Guest, now: Timestamp) {
-    _ = jobs.remove(guest.name.sequence)
-    var conditions = WaitingJobs<Guest>.Conditions(name: guest.name.job.text)
-    conditions.notBefore = now.advanced(bySeconds: 1)
-    jobs.add(guest.name.sequence, conditions, guest)
   }
 
   // MARK: Pauses

@@ -15,6 +15,14 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
   }
 
+  /// The kernel's clock of the last tick, which gives files their times; some milliseconds behind
+  /// `now`.
+  public static func coarse() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME_COARSE, &time)
+    return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.nanoseconds < right.nanoseconds
   }

@@ -1,3 +1,4 @@
+import Glibc
 import SQLite
 
 /// One backup, from its start to its outcome; on a thread of its own.
@@ -25,7 +26,17 @@ struct BackupRun {
   func run(
     _ interrupts: LongCommands.Interrupts, _ finish: (Int) throws(JobError) -> [UInt8]
   ) -> Outcome? {
+    let outcome = make(interrupts, finish)
+    if outcome?.status != .done { unlink(target) }
+    return outcome
+  }
+
+  private func make(
+    _ interrupts: LongCommands.Interrupts, _ finish: (Int) throws(JobError) -> [UInt8]
+  ) -> Outcome? {
     let pages: Int?
+    // What an earlier try may have left, or anything else under that name.
+    unlink(target)
     do throws(SQLiteError) {
       let connection = try Connection(path: source, role: .reader)
       interrupts(connection.interrupt)

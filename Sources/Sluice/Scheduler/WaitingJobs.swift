@@ -44,12 +44,12 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     case cycle([String])
   }
 
-  public enum Action: Sendable, Equatable {
-    case start(UInt64)
-    case giveUp(UInt64, Cause)
+  public enum Action: Sendable {
+    case start(UInt64, Payload)
+    case giveUp(UInt64, Payload, Cause)
     /// It runs and has expired; said again until it has ended, since it may be on its way from one
     /// place to another.
-    case stop(UInt64)
+    case stop(UInt64, Payload)
   }
 
   private struct Entry: Sendable {
@@ -241,11 +241,11 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
       let again = now.advanced(bySeconds: Self.stopInterval)
       entries[key]?.stopAt = again
       deadlines.push(again, key)
-      return .stop(key)
+      return .stop(key, entry.payload)
     }
     if let cause = cause(entry, hasExpired, now) {
       remove(key)
-      return .giveUp(key, cause)
+      return .giveUp(key, entry.payload, cause)
     }
     guard !entry.conditions.isHeld, entry.asked.isEmpty, entry.expected.isEmpty,
       entry.bound.isEmpty, entry.conditions.notBefore.map({ $0 <= now }) ?? true
@@ -255,7 +255,7 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     } else {
       entries[key]?.hasStarted = true
     }
-    return .start(key)
+    return .start(key, entry.payload)
   }
 
   private func cause(_ entry: Entry, _ hasExpired: Bool, _ now: Timestamp) -> Cause? {
@@ -300,3 +300,5 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     if dependents[dependency]?.isEmpty == true { dependents[dependency] = nil }
   }
 }
+
+extension WaitingJobs.Action: Equatable where Payload: Equatable {}
