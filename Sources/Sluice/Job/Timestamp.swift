@@ -27,9 +27,12 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     left.nanoseconds < right.nanoseconds
   }
 
-  /// Seconds from `earlier` to this instant; negative where the clock was set back.
+  /// Seconds from `earlier` to this instant; negative where the clock was set back. Of instants too
+  /// far apart to be exact (a job may name any) it is about that.
   public func seconds(since earlier: Timestamp) -> Double {
-    Double(nanoseconds - earlier.nanoseconds) / 1e9
+    let (gap, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
+    if overflow { return Double(nanoseconds) / 1e9 - Double(earlier.nanoseconds) / 1e9 }
+    return Double(gap) / 1e9
   }
 
   /// This instant moved by `seconds`, saturating at the ends of the range.
