@@ -50,6 +50,8 @@ final class WriterInbox: Sendable {
     var commands: [Command] = []
     var settledThrough: Int64?
     var running: Running?
+    /// Jobs that wait and must begin a group.
+    var groupStarters = 0
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
     var isStopping = false
@@ -146,9 +148,15 @@ final class WriterInbox: Sendable {
   /// The next job of the group, which holds `count` so far; nil closes the group.
   func next(groupCount count: Int, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      guard !state.isStopping, let next = state.scheduler.peek(now: now) else { return nil }
-      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
-      return state.scheduler.next(now: now)?.element
+      if state.isStopping { return nil }
+      if count > 0, state.groupStarters > 0,
+        state.scheduler.peek(now: now)?.element.beginsGroup == true
+      {
+        return nil
+      }
+      let write = state.scheduler.next(now: now)?.element
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
     }
   }
 
@@ -159,7 +167,11 @@ final class WriterInbox: Sendable {
 
   /// Takes a job that waits.
   func remove(sequence: Int64) -> QueuedWrite? {
-    state.withLock { $0.scheduler.remove(key: UInt64(sequence)) }
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
+    }
   }
 
   func takeSettled() -> Int64? {
@@ -192,6 +204,7 @@ final class WriterInbox: Sendable {
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
   private static func enqueue(_ write: QueuedWrite, _ state: inout State) {
+    if write.beginsGroup { state.groupStarters += 1 }
     state.scheduler.enqueue(
       write, key: UInt64(write.ticket.sequence), lane: write.ticket.priority,
       arrival: write.ticket.arrived, name: write.ticket.name, preemptions: write.preemptions)
