@@ -1,3 +1,4 @@
+import SluiceWorker
 import Spool
 
 /// Why a command ends other than well: one line for a person and a number for a script.
@@ -43,6 +44,8 @@ extension CommandFailure {
       case .readOnly, .severalFileSystems, .held, .damaged, .system:
         self.init(.notDone, error.message, hint: error.hint)
       }
+    case let error as SettingsError:
+      self.init(Status(rawValue: error.exitCode) ?? .usage, error.message, hint: error.hint)
     default: return nil
     }
   }

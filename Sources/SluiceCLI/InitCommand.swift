@@ -6,19 +6,16 @@ struct InitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init", abstract: "Makes a spool, or what is missing of one.")
 
-  @Argument(help: "The spool's directory; the one above it must be there.")
-  var directory: String
+  @OptionGroup var options: SpoolOptions
 
-  @Option(help: "The configuration file.")
-  var config: String?
-
-  @Flag(help: "Answer in JSON.")
-  var json = false
+  @Argument(help: "The spool's directory, else the one in force; the one above it must be there.")
+  var directory: String?
 
   func run() throws {
-    let spool = try SpoolLayout(path: directory, missing: .makeAll)
+    let spool = try SpoolLayout(
+      path: directory ?? options.settings().settings.spool, missing: .makeAll)
     _ = try SpoolIdentity.ofSpool(spool)
-    guard json else { return Output.line(spool.root.path) }
+    guard options.json else { return Output.line(spool.root.path) }
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("spool", spool.root.path)

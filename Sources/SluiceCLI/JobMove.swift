@@ -1,4 +1,3 @@
-import ArgumentParser
 import Glibc
 import JSON
 import Spool
@@ -113,20 +112,5 @@ struct JobMove {
     let places = sources.count == 1 ? sources[0].path + "/" : "incoming/"
     return CommandFailure(
       .notDone, "no job \(pattern) in \(places)", hint: "see what there is with: sluice list --all")
-  }
-}
-
-/// What the commands that move jobs take.
-struct MoveOptions: ParsableArguments {
-  @OptionGroup var options: SpoolOptions
-
-  @Argument(help: ArgumentHelp("Names of jobs, or globs in quotes.", valueName: "name"))
-  var names: [String]
-
-  func move(
-    from sources: [SpoolInventory.Place], to target: SpoolInventory.Place
-  ) throws {
-    let move = JobMove(spool: try options.open(), sources: sources, target: target)
-    try move.move(names).finish(json: options.json)
   }
 }

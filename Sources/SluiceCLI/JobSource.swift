@@ -40,6 +40,33 @@ struct JobSource: ~Copyable {
     }
   }
 
+  /// Hands on each line without its line feed; the memory is that of the longest one.
+  func forEachLine(_ body: (ArraySlice<UInt8>) throws -> Void) throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
+    defer { buffer.deallocate() }
+    var pending: [UInt8] = []
+    while true {
+      let count = try read(into: buffer)
+      if count == 0 { break }
+      // What was pending has no line feed in it.
+      var searched = pending.count
+      pending += buffer[..<count]
+      var start = 0
+      while let end = pending[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+        try body(pending[start..<end])
+        start = end + 1
+        searched = start
+      }
+      pending.removeFirst(start)
+    }
+    if !pending.isEmpty { try body(pending[...]) }
+  }
+
+  /// The last part of a path.
+  static func basename(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
   private func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)

@@ -14,7 +14,8 @@ struct SluiceCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, InitCommand.self, SubmitCommand.self, ExecCommand.self, WaitCommand.self,
       StatusCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
-      HoldCommand.self, ReleaseCommand.self, RetryCommand.self,
+      HoldCommand.self, ReleaseCommand.self, RetryCommand.self, CheckCommand.self,
+      ConfigCommand.self,
     ])
 
   static func main() {

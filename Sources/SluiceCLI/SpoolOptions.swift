@@ -1,34 +1,26 @@
 import ArgumentParser
+import SluiceWorker
 import Spool
 
 /// What every command that works on a spool takes.
 struct SpoolOptions: ParsableArguments {
-  @Option(help: "The spool's directory (else SLUICE_SPOOL, else ./spool).")
+  @Option(
+    help: "The spool's directory (else SLUICE_SPOOL, else the configuration's, else ./spool).")
   var spool: String?
 
-  @Option(help: "The configuration file.")
+  @Option(help: "The configuration file (else SLUICE_CONFIG, else config/sluice.toml if there).")
   var config: String?
 
   @Flag(help: "Answer in JSON.")
   var json = false
 
-  /// Where the spool is: the option, else the environment, else `./spool`.
-  var path: String { spool ?? Environment["SLUICE_SPOOL"] ?? "spool" }
+  /// What is in force for this command.
+  func settings() throws(SettingsError) -> LoadedSettings {
+    try Settings.load(options: SettingsOptions(configPath: config, spool: spool))
+  }
 
   /// The spool, which must be there.
   func open() throws -> SpoolLayout {
-    try SpoolLayout(path: path, missing: .refuse)
-  }
-}
-
-/// How long to wait for results.
-struct TimeoutOption: ParsableArguments {
-  @Option(help: "Seconds to wait at most (else as long as a worker runs); then exit code 75.")
-  var timeout: Double?
-
-  mutating func validate() throws {
-    if let timeout, !(timeout >= 0) {
-      throw ValidationError("--timeout takes seconds from 0 on, not \(timeout)")
-    }
+    try SpoolLayout(path: settings().settings.spool, missing: .refuse)
   }
 }

@@ -41,8 +41,7 @@ struct SubmitCommand: ParsableCommand {
 
   private func jobName() throws -> JobName {
     if name == nil, file == "-" { return .unique("job") }
-    let basename = file.split(separator: "/").last.map(String.init) ?? file
-    let text = name ?? basename
+    let text = name ?? JobSource.basename(file)
     let job = try JobName.argument(text)
     guard job.kind != .foreign else {
       throw CommandFailure(

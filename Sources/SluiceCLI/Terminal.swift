@@ -22,31 +22,3 @@ struct Terminal {
     dresses ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text
   }
 }
-
-/// The process's environment; an empty variable counts as none.
-enum Environment {
-  static subscript(name: String) -> String? {
-    guard let value = getenv(name), value.pointee != 0 else { return nil }
-    return String(cString: value)
-  }
-}
-
-/// Text from elsewhere, made safe to show: it can neither break a line nor steer the terminal.
-enum VisibleText {
-  static func escaped(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    return text.unicodeScalars.reduce(into: "") { result, scalar in
-      switch scalar {
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where isControl(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.generalCategory == .control
-  }
-}

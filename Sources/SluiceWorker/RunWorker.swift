@@ -1,19 +1,34 @@
 import Sluice
+import Spool
 
 /// Runs a worker on the calling thread until it has ended.
 /// - Returns: the exit code of the process.
 public func runWorker(options: RunOptions) -> Int32 {
   let log = WorkerLog()
   do {
-    let spool = options.spool ?? "spool"
-    var settings = WorkerSettings(
-      spool: spool, databases: ["main": options.database ?? spool + "/main.db"])
+    let loaded = try Settings.load(
+      options: SettingsOptions(
+        configPath: options.configPath, spool: options.spool, database: options.database,
+        overrides: options.overrides))
+    for warning in loaded.warnings { log.say(warning) }
+    var settings = WorkerSettings(loaded.settings)
     settings.once = options.once
     let worker = try Worker(settings, log: log)
-    log.say("working on \(spool)")
     return try worker.run()
+  } catch let error as SettingsError {
+    log.say("\(error)")
+    return error.exitCode
   } catch {
     log.say("cannot go on: \(WorkerError(error))")
-    return 1
+    return exitCode(of: error)
+  }
+}
+
+/// The numbers of sysexits(3) where the command line or a file it names is at fault, else 1.
+private func exitCode(of error: any Error) -> Int32 {
+  switch error {
+  case let error as SpoolError where [.missing, .notADirectory].contains(error.kind): 64
+  case let error as WorkerError: error.exitCode
+  default: 1
   }
 }

@@ -4,8 +4,7 @@ import Spool
 /// What a worker is started with.
 public struct WorkerSettings: Sendable {
   public var spool: String
-  /// Paths of the databases by name.
-  public var databases: [String: String]
+  public var databases: [Settings.Database]
   /// End when nothing is left that can run.
   public var once = false
   public var engine = EngineConfiguration(path: "")
@@ -15,7 +14,7 @@ public struct WorkerSettings: Sendable {
   public var rescan = 10.0
   public var umask: UInt32 = 0o027
 
-  public init(spool: String, databases: [String: String]) {
+  public init(spool: String, databases: [Settings.Database]) {
     self.spool = spool
     self.databases = databases
   }

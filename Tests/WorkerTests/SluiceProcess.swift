@@ -17,7 +17,7 @@ struct SluiceProcess {
   ///
   /// - Parameters:
   ///   - input: what it reads from standard input.
-  ///   - environment: variables beside those of the test; the spool's is taken out.
+  ///   - environment: variables beside those of the test; Sluice's are taken out.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:]
   ) throws -> SluiceProcess {
@@ -25,7 +25,7 @@ struct SluiceProcess {
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     var variables = ProcessInfo.processInfo.environment
-    variables["SLUICE_SPOOL"] = nil
+    for name in variables.keys where name.hasPrefix("SLUICE_") { variables[name] = nil }
     process.environment = variables.merging(environment) { $1 }
     let (standardInput, output, errors) = (Pipe(), Pipe(), Pipe())
     process.standardInput = standardInput

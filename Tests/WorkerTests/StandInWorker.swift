@@ -8,8 +8,14 @@ import TestSupport
 ///
 /// Speaks the protocol's file side alone: what the commands see of a worker.
 final class StandInWorker: Sendable {
-  private let stops = Atomic(false)
-  private let stopped = DispatchSemaphore(value: 0)
+  private final class Progress: Sendable {
+    let stops = Atomic(false)
+    let started = DispatchSemaphore(value: 0)
+    let failure = Mutex<(any Error)?>(nil)
+  }
+
+  private let progress: Progress
+  private let thread: OwnedThread
 
   /// - Parameter answer: the text of the result for a job's name, text and arrival; nil leaves the
   ///   job in its lane.
@@ -17,32 +23,30 @@ final class StandInWorker: Sendable {
     _ spool: TemporarySpool,
     answer: @escaping @Sendable (_ job: String, _ text: String, _ arrived: String) throws -> String?
   ) throws {
-    let started = DispatchSemaphore(value: 0)
-    let failure = Mutex<(any Error)?>(nil)
-    let thread = Thread { [self] in
+    let progress = Progress()
+    self.progress = progress
+    thread = try OwnedThread(name: "stand-in") {
       do {
         let lock = try SpoolLock.acquire(spool.layout)
-        started.signal()
-        while !stops.load(ordering: .relaxed) {
+        progress.started.signal()
+        while !progress.stops.load(ordering: .relaxed) {
           try Self.answerAll(spool, answer)
           sched_yield()
         }
         _ = consume lock
       } catch {
-        failure.withLock { $0 = error }
-        started.signal()
+        progress.failure.withLock { $0 = error }
+        progress.started.signal()
       }
-      stopped.signal()
     }
-    thread.start()
-    started.wait()
-    if let error = failure.withLock({ $0 }) { throw error }
+    progress.started.wait()
+    if let error = progress.failure.withLock({ $0 }) { throw error }
   }
 
   /// Lets go of the lock; returns when that is done.
   func stop() {
-    stops.store(true, ordering: .relaxed)
-    stopped.wait()
+    progress.stops.store(true, ordering: .relaxed)
+    thread.join()
   }
 
   private static func answerAll(

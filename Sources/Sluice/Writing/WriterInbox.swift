@@ -5,30 +5,8 @@ import Synchronization
 ///
 /// The one place that the writer shares with others; every method may be called from any thread.
 final class WriterInbox: Sendable {
-  enum Command: Sendable {
-    /// Record a job that ended without having run.
-    case record(EndedWrite)
-    /// Read the ledger for the recovery.
-    case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-    /// Read one recorded result.
-    case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
-    /// Forget old rows of the ledger.
-    case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
-
-    /// Answers it where the writer has stopped.
-    func refuse() {
-      let error = SQLiteError(code: 21, message: "the writer has stopped")
-      switch self {
-      case .record: break
-      case .unsettled(let answer): answer(.failure(error))
-      case .result(_, let answer): answer(.failure(error))
-      case .prune(_, _, let answer): answer(.failure(error))
-      }
-    }
-  }
-
   enum Work: Sendable {
-    case command(Command)
+    case command(WriterCommand)
     /// There may be something to write.
     case group
     case stop
@@ -47,15 +25,22 @@ final class WriterInbox: Sendable {
 
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedWrite>
-    var commands: [Command] = []
+    var commands: [WriterCommand] = []
     var settledThrough: Int64?
     var running: Running?
     /// Jobs that wait and must begin a group.
     var groupStarters = 0
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
+    /// Results are published more slowly than jobs are done: only urgent ones begin.
+    var isHeldBack = false
     var isStopping = false
     var isClosed = false
+
+    /// Whether a group has a job to begin with.
+    var hasRunnable: Bool {
+      isHeldBack ? scheduler.mostUrgentWaiting == .urgent : scheduler.hasRunnable
+    }
   }
 
   private let state: Monitor<State>
@@ -80,7 +65,7 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
-  func send(_ command: Command) {
+  func send(_ command: WriterCommand) {
     let isClosed = state.withLock { state in
       if case .record = command { state.unanswered += 1 }
       if !state.isClosed { state.commands.append(command) }
@@ -94,6 +79,12 @@ final class WriterInbox: Sendable {
   func settle(through key: Int64) {
     state.withLock { $0.settledThrough = max($0.settledThrough ?? key, key) }
     state.signal()
+  }
+
+  /// While `isHeldBack`, no job but an urgent one begins.
+  func holdBack(_ isHeldBack: Bool) {
+    state.withLock { $0.isHeldBack = isHeldBack }
+    if !isHeldBack { state.signal() }
   }
 
   /// No group begins any more; a job that runs alone for long is stopped and stays unfinished.
@@ -114,7 +105,7 @@ final class WriterInbox: Sendable {
   func answered(_ count: Int) { state.withLock { $0.unanswered -= count } }
 
   /// A command that could not be obeyed yet waits again.
-  func sendBack(_ command: Command) { state.withLock { $0.commands.append(command) } }
+  func sendBack(_ command: WriterCommand) { state.withLock { $0.commands.append(command) } }
 
   /// Ends everything: commands are refused from now on.
   func close() {
@@ -131,7 +122,7 @@ final class WriterInbox: Sendable {
     let work = state.wait(until: deadline) { state -> Work? in
       if !state.commands.isEmpty { return .command(state.commands.removeFirst()) }
       if state.isStopping { return .stop }
-      let waits = state.scheduler.hasRunnable || state.settledThrough != nil
+      let waits = state.hasRunnable || state.settledThrough != nil
       return waits || hasMore ? .group : nil
     }
     return work ?? .nothing
@@ -146,13 +137,16 @@ final class WriterInbox: Sendable {
   func beginGroup() { state.withLock { $0.scheduler.beginGroup() } }
 
   /// The next job of the group, which holds `count` so far; nil closes the group.
-  func next(groupCount count: Int, now: Timestamp) -> QueuedWrite? {
+  ///
+  /// A group with an urgent job is not filled up with others, which its commit would wait for.
+  func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      if state.isStopping { return nil }
-      if count > 0, state.groupStarters > 0,
-        state.scheduler.peek(now: now)?.element.beginsGroup == true
-      {
-        return nil
+      guard !state.isStopping, state.hasRunnable else { return nil }
+      // Looked at first only where it matters, since it costs as much as taking it.
+      if hasUrgent || (count > 0 && state.groupStarters > 0) {
+        guard let next = state.scheduler.peek(now: now) else { return nil }
+        if hasUrgent, next.lane != .urgent { return nil }
+        if count > 0, next.element.beginsGroup { return nil }
       }
       let write = state.scheduler.next(now: now)?.element
       if write?.beginsGroup == true { state.groupStarters -= 1 }

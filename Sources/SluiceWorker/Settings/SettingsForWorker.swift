@@ -1,0 +1,38 @@
+import Sluice
+import Spool
+
+extension WorkerSettings {
+  /// What the parts of a worker take of the settings.
+  public init(_ settings: Settings) {
+    self.init(spool: settings.spool, databases: settings.databases)
+    engine = settings.engine
+    limits.jobBytes = settings.limits.jobBytes
+    limits.depth = settings.limits.jsonDepth
+    limits.sqlBytes = settings.limits.statementBytes
+    limits.metaBytes = settings.limits.metaBytes
+    claimRules.jsonBytesMax = Int64(settings.limits.jobBytes)
+    claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
+    claimRules.settle = settings.settleSeconds
+    rescan = settings.rescanSeconds
+    umask = settings.umask
+  }
+}
+
+extension Settings {
+  /// What the engines of all databases have in common; name, path and foreign keys are each one's.
+  var engine: EngineConfiguration {
+    var engine = EngineConfiguration(path: "")
+    engine.poolSize = poolSize
+    engine.connectionTimeout = connectionTimeoutSeconds
+    engine.maxRetries = maxRetries
+    engine.queryTimeout = queryTimeoutSeconds
+    engine.groupWindow = groupWindowSeconds
+    engine.groupSize = groupSize
+    engine.foreignKeys = foreignKeys
+    engine.returningLimit = returningLimitBytes
+    engine.walLimit = walLimitBytes
+    engine.scheduler = SchedulerConfiguration(
+      agingSeconds: agingSeconds, maxWaitSeconds: maxWaitSeconds)
+    return engine
+  }
+}
