@@ -166,7 +166,7 @@ final class WriterThread {
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
     var hasUrgent = false
-    while group.members.count < configuration.groupSize,
+    while group.count < configuration.groupSize,
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
@@ -203,7 +203,7 @@ final class WriterThread {
   ) -> Bool {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
-    case .rejected(let outcome): group.rejected.append(outcome)
+    case .rejected(let outcome): group.rejected.append(.init(write: write, outcome: outcome))
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
@@ -218,9 +218,8 @@ final class WriterThread {
   /// The group is over without a COMMIT: everything that is not decided waits again.
   private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
-    inbox.putBack(group.members.map(\.write))
+    inbox.putBack((group.members + group.rejected).map(\.write))
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
   }
 
   private func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
@@ -287,7 +286,7 @@ final class WriterThread {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
-      return hand(group.rejected)
+      return hand(group.outcomes)
     }
     Seam.reached(.begun)
     do throws(SQLiteError) {
@@ -321,7 +320,7 @@ final class WriterThread {
     unknown.add(group.members.map(\.write), ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
+    inbox.putBack(group.rejected.map(\.write))
     self.session = nil
     takeFailure(error)
   }
