@@ -8,7 +8,7 @@ extension Engine {
   /// whoever wants it ended asks again until its outcome has come, which may be another one.
   public func end(_ sequence: Int64, as end: EarlyEnd) {
     if let write = inbox.withdraw(sequence: sequence) {
-      return inbox.send(.record(EndedWrite(write, end)))
+      return inbox.send(.record(.early(write, end)))
     }
     let queued = readers.withdraw(sequence: sequence) ?? commands.withdraw(sequence: sequence)
     if let queued { return deliver([Outcome(unrecorded: queued, end.status, end.error)]) }
