@@ -73,11 +73,18 @@ final class LongCommands: Sendable {
     }
   }
 
+  private enum Next {
+    case command(Command)
+    case end
+  }
+
   private func next() -> Command? {
-    let next = state.wait { state -> Command?? in
-      if state.isStopping { return .some(nil) }
-      return state.queue.isEmpty ? nil : state.queue.removeFirst()
+    let next = state.wait { state -> Next? in
+      if state.isStopping { return .end }
+      if state.queue.isEmpty { return nil }
+      return .command(state.queue.removeFirst())
     }
-    return next ?? nil
+    guard case .command(let command) = next else { return nil }
+    return command
   }
 }
