@@ -63,13 +63,15 @@ final class Ledger {
   }
 
   /// Records an outcome.
+  /// - Parameter contentHash: of the job's file, where it was not known when it was claimed.
   /// - Returns: its key.
   func record(
     _ ticket: JobTicket, status: JobStatus, finished: Timestamp, result: [UInt8],
-    on connection: borrowing Connection
+    contentHash: UInt64? = nil, on connection: borrowing Connection
   ) throws(SQLiteError) -> Int64 {
     connection.authorizer.subject = .engine
-    let file = ticket.identity
+    var file = ticket.identity
+    if let contentHash { file.hash = contentHash }
     let values: [Int64] = [
       spool, ticket.sequence, 0, status.rawValue, finished.nanoseconds,
       Int64(bitPattern: file.device), Int64(bitPattern: file.inode), file.birth, file.modified,

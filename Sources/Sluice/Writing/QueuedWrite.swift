@@ -12,4 +12,9 @@ struct QueuedWrite: Sendable {
   var storageFailures = 0
   /// Times it gave way to more urgent work.
   var preemptions = 0
+  /// How far a batch has come; nil before its first turn, and where only the database knows.
+  var progress: BatchProgress?
+
+  /// Nobody shares its transaction.
+  var isSolitary: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
 }

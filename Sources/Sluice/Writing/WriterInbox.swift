@@ -108,7 +108,7 @@ final class WriterInbox: Sendable {
   func next(groupCount count: Int, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
       guard !state.isStopping, let next = state.scheduler.peek(now: now) else { return nil }
-      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
+      if count > 0, next.element.isSolitary { return nil }
       return state.scheduler.next(now: now)?.element
     }
   }
@@ -143,7 +143,7 @@ final class WriterInbox: Sendable {
       state.running = Running(
         priority: write.ticket.priority, preemptions: write.preemptions,
         arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
-        runsAlone: write.runsAlone || write.needsOwnConnection)
+        runsAlone: write.isSolitary)
       if state.isStopping { interrupt.stop(.stopping) }
     }
   }
