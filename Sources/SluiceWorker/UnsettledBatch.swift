@@ -9,8 +9,11 @@ final class UnsettledBatch: @unchecked Sendable {
   /// Seconds between the first result and its settling: results appear at once in any case, and
   /// each sync of the file system costs some milliseconds of everybody's disk.
   static let interval = 0.5
-  /// Jobs in a batch: bounds the work after a failed sync and the files hidden in `active/`.
+  /// Jobs in a batch: bounds the work after a failed sync.
   static let jobsMax = 20_000
+  /// Reads in a batch: their files are removed once it is settled, better while others still run
+  /// than all at the end.
+  static let readsMax = 5000
 
   struct Row {
     var database: String
@@ -32,7 +35,7 @@ final class UnsettledBatch: @unchecked Sendable {
 
   func isDue(at now: MonotonicTime) -> Bool {
     if isEmpty { return false }
-    return now >= deadline || rows.count + reads.count >= Self.jobsMax
+    return now >= deadline || rows.count >= Self.jobsMax || reads.count >= Self.readsMax
   }
 
   func add(key: Int64, database: String, result: String) {

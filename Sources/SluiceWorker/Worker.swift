@@ -138,7 +138,7 @@ final class Worker {
       log.say("reload asked for")
     }
     defer {
-      stops.forEach { $0.close() }
+      for stop in stops { stop.close() }
       reload.close()
     }
     while true {
@@ -308,7 +308,7 @@ final class Worker {
     for engine in engines.all { engine.stop() }
     publisher.close()
     for thread in threads { thread.join() }
-    watches.forEach { $0.close() }
+    for watch in watches { watch.close() }
     wakeup.close()
     try lock.markClean()
     let left = active.count

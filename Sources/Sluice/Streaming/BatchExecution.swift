@@ -102,7 +102,7 @@ final class BatchExecution {
     case .needsOwnConnection:
       if lines == 0 { write.progress?.caution = .ownConnection }
       return .again(write)
-    case .lost(.job(let error)):
+    case .lost(.job(let error, _, _)):
       if lines == 0 { write.progress?.caution = .condemned(error) }
       return .again(write)
     case .lost(let loss):

@@ -137,7 +137,7 @@ struct ChunkRun {
 
   private mutating func undo(_ line: BatchLine, _ job: Job, _ stop: JobStop) -> LineStop? {
     // Nothing may be issued as if inside a transaction that is gone: it would commit by itself.
-    if session.connection.isAutocommit { return .lost(Self.loss(of: stop)) }
+    if session.connection.isAutocommit { return .lost(loss(of: stop)) }
     do throws(SQLiteError) {
       session.connection.authorizer.subject = .engine
       try session.lineStatements.rollbackTo.run()
@@ -165,9 +165,10 @@ struct ChunkRun {
     }
   }
 
-  private static func loss(of stop: JobStop) -> TransactionLoss {
+  private func loss(of stop: JobStop) -> TransactionLoss {
     switch stop {
-    case .failed(let error), .rejected(let error): .job(error)
+    case .failed(let error), .rejected(let error):
+      .job(error, started: started, seconds: MonotonicTime.now().seconds(since: clock))
     case .interrupted(let reason): .interrupted(reason)
     case .environment(let error): .environment(error)
     case .needsOwnConnection, .needsWriter:

@@ -14,6 +14,8 @@ public protocol ScriptReader: AnyObject {
   /// - Throws: `.unfit` for what no script may hold, `.changed` where the text is not the one that
   ///   was claimed.
   func next() throws(StreamFailure) -> ScriptStatement?
+  /// `ContentHash` of the whole text once `next` has given nil.
+  var contentHash: UInt64? { get }
 }
 
 /// One statement of a script.

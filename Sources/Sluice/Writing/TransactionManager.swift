@@ -15,7 +15,8 @@ enum JobEnd {
 /// Why a transaction was rolled back under the writer's hands.
 enum TransactionLoss {
   /// The job's own SQL did it: `RAISE(ROLLBACK)`, `OR ROLLBACK`, a timeout of an INSERT.
-  case job(JobError)
+  /// `seconds` is how long it ran.
+  case job(JobError, started: Timestamp, seconds: Double)
   /// The job was stopped from outside.
   case interrupted(Interrupt.Reason)
   /// The disk or the memory did it.
@@ -57,7 +58,9 @@ final class TransactionManager {
       connection.resetCounters()
       connection.authorizer.subject = .engine
       try savepoint.run()
-      if let known = try knownOutcome(write, started: started, on: connection) {
+      if let known = try knownOutcome(
+        write, hash: write.ticket.identity.hash, started: started, on: connection)
+      {
         try release.run()
         return known
       }
@@ -133,19 +136,17 @@ final class TransactionManager {
   }
 
   /// The outcome of an earlier job with the same id, as this one's.
-  private func knownOutcome(
-    _ write: QueuedWrite, started: Timestamp, on connection: borrowing Connection
+  /// - Parameter hash: of this job's content.
+  func knownOutcome(
+    _ write: QueuedWrite, hash: UInt64, started: Timestamp, on connection: borrowing Connection
   ) throws(SQLiteError) -> JobEnd? {
     let ticket = write.ticket
     guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
     else { return nil }
     let finished = Timestamp.now()
-    guard first.hash == ticket.identity.hash else {
+    guard first.hash == hash else {
       var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
-      document.error = JobError(
-        .request, SluiceCode.duplicate,
-        "the id \(id) was used by \(first.job) with other content",
-        hint: "give the job an id of its own, or drop it again byte for byte")
+      document.error = .duplicateID(id, of: first.job)
       return .rejected(
         Outcome(
           ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered()))
@@ -167,7 +168,7 @@ final class TransactionManager {
     _ run: JobRun, _ stop: JobStop, on connection: borrowing Connection
   ) -> JobEnd {
     // Nothing may be issued as if inside a transaction that is gone: it would commit by itself.
-    if connection.isAutocommit { return .transactionLost(loss(of: stop)) }
+    if connection.isAutocommit { return .transactionLost(loss(of: stop, run)) }
     do throws(SQLiteError) {
       connection.authorizer.subject = .engine
       try rollbackTo.run()
@@ -181,7 +182,7 @@ final class TransactionManager {
       do throws(JobStop) {
         return try record(run, .failed, error: error, on: connection)
       } catch {
-        return .transactionLost(loss(of: error))
+        return .transactionLost(loss(of: error, run))
       }
     case .rejected(let error):
       return leave(.rejected(rejection(of: run, error)), on: connection)
@@ -207,9 +208,11 @@ final class TransactionManager {
     }
   }
 
-  private func loss(of stop: JobStop) -> TransactionLoss {
+  private func loss(of stop: JobStop, _ run: JobRun) -> TransactionLoss {
     switch stop {
-    case .failed(let error), .rejected(let error): .job(error)
+    case .failed(let error), .rejected(let error):
+      .job(
+        error, started: run.started, seconds: MonotonicTime.now().seconds(since: run.clock))
     case .interrupted(let reason): .interrupted(reason)
     case .environment(let error): .environment(error)
     case .needsOwnConnection, .needsWriter:
