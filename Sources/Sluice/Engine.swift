@@ -98,6 +98,10 @@ public final class Engine: Sendable {
     ])
   }
 
+  /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
+  /// outcomes.
+  public func holdBack(_ isHeldBack: Bool) { inbox.holdBack(isHeldBack) }
+
   /// The result files of all ledger rows up to `key` are durable.
   public func settle(through key: Int64) { inbox.settle(through: key) }
 
@@ -122,6 +126,17 @@ public final class Engine: Sendable {
     let answer = Answer<Result<Bool, SQLiteError>>()
     inbox.send(.prune(before: limit, most: most) { answer.give($0) })
     return try Self.value(answer.wait())
+  }
+
+  /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one
+  /// thread.
+  public func chunks(ofBatch sequence: Int64) throws(JobError) -> BatchChunks {
+    do throws(SQLiteError) {
+      return try BatchChunks(
+        path: configuration.path, spool: configuration.spool, sequence: sequence)
+    } catch {
+      throw JobError(error)
+    }
   }
 
   private static func value<Value>(

@@ -15,6 +15,12 @@ struct QueuedWrite: Sendable {
   /// How far a batch has come; nil before its first turn, and where only the database knows.
   var progress: BatchProgress?
 
+  /// It does not run on the connection that the others share.
+  var leavesConnection: Bool {
+    if case .script = ticket.job.body { return true }
+    return needsOwnConnection || progress?.needsOwnConnection == true
+  }
+
   /// Nobody shares its transaction.
   var isSolitary: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
 }

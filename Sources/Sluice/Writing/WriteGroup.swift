@@ -17,12 +17,15 @@ struct WriteGroup {
   var rejected: [Outcome] = []
   /// A batch of which this transaction holds a chunk, as it is to go on once that is committed.
   var continuing: QueuedWrite?
+  private var sweeps = false
 
   /// Jobs that ran.
   var count: Int { members.count + rejected.count }
 
   /// Whether there is nothing to commit.
-  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && settledThrough == nil }
+  var isEmpty: Bool {
+    members.isEmpty && recorded.isEmpty && settledThrough == nil && continuing == nil && !sweeps
+  }
 
   var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
 
@@ -45,6 +48,11 @@ struct WriteGroup {
     }
     if let settledThrough {
       try session.ledger.settle(through: settledThrough, on: session.connection)
+      session.chunks.settle(through: settledThrough)
+    }
+    if session.chunks.hasSweeps {
+      try session.chunks.sweep(on: session.connection)
+      sweeps = true
     }
   }
 }
