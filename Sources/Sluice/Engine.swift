@@ -168,4 +168,9 @@ extension Job {
     if let transaction, transaction != .deferred { return false }
     return statements.allSatisfy { SQLKeyword(of: $0.sql).mayRead }
   }
+
+  /// Whether a statement begins like one that reads and nothing else.
+  public static func begins(asRead sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    SQLKeyword(of: sql).mayRead
+  }
 }
