@@ -47,9 +47,9 @@ struct JobIntake {
         let file = try ScriptFile(layout, claimed, decoder)
         job = file.template
         job.body = .script(StreamedBody(file))
-        if case .whole(let bytes) = claimed.content, let sql = ScriptFile.query(bytes) {
+        if case .whole(let bytes) = claimed.content, let queries = ScriptFile.queries(bytes) {
           // It may be a read, which waits for no write.
-          job.statements = [JobStatement(sql: sql)]
+          job.statements = queries
         }
       }
       let ticket = ticket(name, claimed.identity, job)

@@ -29,15 +29,14 @@ public struct ScriptFile: ScriptSource {
     template = try decoder.decodeScriptHeader(line[...]) ?? Job()
   }
 
-  /// The text of a script whose statements all begin like reads, so that a reader may run it.
-  public static func query(_ content: [UInt8]) -> String? {
-    guard let text = String(validating: content, as: UTF8.self), !content.contains(0) else {
-      return nil
-    }
+  /// The statements of a script that all begin like reads, so that a reader may run them.
+  public static func queries(_ content: [UInt8]) -> [JobStatement]? {
+    if content.contains(0) { return nil }
     return content.withUnsafeBufferPointer { bytes in
       var boundary = StatementBoundary()
       var start = 0
-      var isQuery = false
+      var line = 1
+      var queries: [JobStatement] = []
       while start < bytes.count {
         let rest = UnsafeBufferPointer(rebasing: bytes[start...])
         boundary.reset()
@@ -47,14 +46,17 @@ public struct ScriptFile: ScriptSource {
         case .more: break
         case .dotCommand: return nil
         }
-        start += length
-        guard let first = boundary.first else { continue }
-        guard Job.begins(asRead: UnsafeBufferPointer(rebasing: rest[first..<length])) else {
-          return nil
+        if let first = boundary.first {
+          let sql = UnsafeBufferPointer(rebasing: rest[first..<length])
+          guard Job.begins(asRead: sql), let text = String(validating: sql, as: UTF8.self) else {
+            return nil
+          }
+          queries.append(JobStatement(sql: text, line: line + rest.prefix(first).lineFeeds))
         }
-        isQuery = true
+        line += rest.prefix(length).lineFeeds
+        start += length
       }
-      return isQuery ? text : nil
+      return queries.isEmpty ? nil : queries
     }
   }
 

@@ -54,7 +54,11 @@ struct JobExecution {
   mutating func run(on connection: borrowing Connection) throws(JobStop) -> ExecutedStatements {
     writer.beginArray()
     for statement in job.statements {
-      try run(statement, on: connection)
+      do throws(JobStop) {
+        try run(statement, on: connection)
+      } catch {
+        throw error.placed(inScript: statement)
+      }
     }
     writer.endArray()
     return ExecutedStatements(

@@ -82,11 +82,16 @@ public struct JobStatement: Sendable, Equatable {
   public var sql: String
   public var parameters: Parameters
   public var expect: Expectation?
+  /// Where it begins in a script, from 1; nil for SQL that is in JSON.
+  public var line: Int?
 
-  public init(sql: String, parameters: Parameters = .none, expect: Expectation? = nil) {
+  public init(
+    sql: String, parameters: Parameters = .none, expect: Expectation? = nil, line: Int? = nil
+  ) {
     self.sql = sql
     self.parameters = parameters
     self.expect = expect
+    self.line = line
   }
 }
 

@@ -13,6 +13,14 @@ enum ReservedTarget {
     }
   }
 
+  /// Whether the prefix of reserved names stands somewhere in it.
+  static func isMentioned(in sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    sql.indices.contains { index in
+      sql[index] == prefix[0] && sql[index...].count >= prefix.count
+        && zip(sql[index...], prefix).allSatisfy { $0 == $1 || ($0 | 0x20 == $1 && $1 != 0x5f) }
+    }
+  }
+
   private static func insertTarget(_ words: inout SQLWords) -> Bool {
     guard var word = words.next() else { return false }
     if word.isWord("or") {

@@ -29,8 +29,11 @@ struct ScriptExecution {
   private var index = 0
   private var line = 1
 
-  init(_ job: Job, _ configuration: EngineConfiguration) {
+  private let transactions: TransactionManager
+
+  init(_ job: Job, _ configuration: EngineConfiguration, _ transactions: TransactionManager) {
     self.job = job
+    self.transactions = transactions
     timeout = job.timeout ?? configuration.queryTimeout
     returningLimit = configuration.returningLimit
   }
@@ -52,7 +55,7 @@ struct ScriptExecution {
       do throws(JobStop) {
         try run(statement, isFirst: isFirst, on: connection)
       } catch {
-        throw .job(placed(error, in: statement))
+        throw .job(error.placed(statement.line(ofByte:)))
       }
       isFirst = false
     }
@@ -78,20 +81,6 @@ struct ScriptExecution {
     }
   }
 
-  /// The line that an error is in.
-  private func placed(_ stop: JobStop, in statement: ScriptStatement) -> JobStop {
-    func placed(_ error: JobError) -> JobError {
-      var error = error
-      error.line = statement.line(ofByte: error.offset ?? 0)
-      return error
-    }
-    return switch stop {
-    case .failed(let error): .failed(placed(error))
-    case .rejected(let error): .rejected(placed(error))
-    case .needsWriter, .needsOwnConnection, .interrupted, .environment: stop
-    }
-  }
-
   private mutating func run(
     _ statement: ScriptStatement, isFirst: Bool, on connection: borrowing Connection
   ) throws(JobStop) {
@@ -113,6 +102,10 @@ struct ScriptExecution {
     try admit(compiled, isFirst: isFirst)
     if compiled.traits.contains(.counters) { try forgetChanges(connection) }
     try execute(compiled, connection)
+    if compiled.traits.contains(.schemaChange), ReservedTarget.isMentioned(in: statement.text) {
+      // At the end this would be found too, but not where.
+      try transactions.check(changedSchema: true, setPragma: false, on: connection)
+    }
     totals.statements += 1
     index += 1
   }

@@ -90,7 +90,8 @@ struct ScriptTransaction {
         preconditionFailure("an id was looked up, and a job was run")
       }
     }
-    var execution = ScriptExecution(write.ticket.job, configuration)
+    var execution = ScriptExecution(
+      write.ticket.job, configuration, session.transactions)
     do throws(ScriptExecution.Stop) {
       let reader = try open()
       let statements = try execution.run(reader, on: session.connection)
