@@ -172,7 +172,7 @@ struct ScriptExecution {
     } catch {
       throw rowStop ?? stop(error, connection)
     }
-    output.end(statement, &writer)
+    try output.end(statement, &writer)
     output.finish(&writer)
     if statement.traits.contains(.writesRows) { writer.field("changes", output.changes) }
     writer.endObject()

@@ -21,6 +21,6 @@ struct QueuedWrite: Sendable {
     return needsOwnConnection || progress?.needsOwnConnection == true
   }
 
-  /// Nobody shares its transaction.
-  var isSolitary: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
+  /// Whether it can only be the first of a group.
+  var beginsGroup: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
 }

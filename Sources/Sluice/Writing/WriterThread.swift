@@ -93,21 +93,10 @@ final class WriterThread {
     inbox.answered(outcomes.count)
   }
 
-  private func obey(_ command: WriterInbox.Command) {
+  private func obey(_ command: WriterCommand) {
     if case .record(let write) = command { return ended.append(write) }
     guard let session = openSession() else { return inbox.sendBack(command) }
-    switch command {
-    case .record: break
-    case .unsettled(let answer):
-      answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
-      answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
-    case .prune(let limit, let most, let answer):
-      answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
-    }
+    command.obey(session)
   }
 
   // MARK: Beginning
@@ -252,9 +241,7 @@ final class WriterThread {
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
     case .interrupted(.cancelled):
-      ended.append(
-        EndedWrite(
-          write: write, status: .cancelled, error: .cancelled, started: nil, finished: .now()))
+      ended.append(EndedWrite(write: write, status: .cancelled, error: .cancelled))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
@@ -280,15 +267,11 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    guard write.storageFailures > 1 else { return inbox.putBack([write]) }
-    var failure = JobError(error)
-    failure.retryable = false
-    failure.hint =
-      error.isFull
-      ? "the job alone needs more room than the disk has; split it or make room"
-      : "the job alone needs more memory than there is; split it"
-    ended.append(
-      EndedWrite(write: write, status: .failed, error: failure, started: nil, finished: .now()))
+    if write.storageFailures > 1 {
+      ended.append(.tooLarge(write, error))
+    } else {
+      inbox.putBack([write])
+    }
   }
 
   /// The environment failed, and no job is to blame.
