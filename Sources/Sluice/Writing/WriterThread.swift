@@ -368,31 +368,6 @@ final class WriterThread {
 
   // MARK: Between groups
 
-  private func runOnOwnConnection(_ write: QueuedWrite) {
-    observer.writerStarts(sequence: write.ticket.sequence, index: 0)
-    defer { observer.writerRests() }
-    switch write.ticket.job.body {
-    case .script(let body): runScript(write, body.source)
-    case .batch(let body): runLineAlone(of: write, body.source)
-    case .transaction, .importFile, .control: runSolo(write)
-    }
-  }
-
-  private func runSolo(_ write: QueuedWrite) {
-    let solo = SoloTransaction(configuration)
-    switch solo.run(write, inbox: inbox) {
-    case .committed(let outcome):
-      wentWell(1, walPages: session?.connection.walPages ?? 0)
-      hand([outcome])
-    case .rejected(let outcome): hand([outcome])
-    case .lost(let loss): takeLoss(loss, of: write, wasAlone: true)
-    case .unknown(let error): isUnknown(write, error)
-    case .busy:
-      inbox.putBack([write])
-      chargeWait()
-    }
-  }
-
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
     switch checkpoints.step(walPages: session.connection.walPages) {

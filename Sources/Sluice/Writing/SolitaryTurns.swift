@@ -1,8 +1,34 @@
 import Glibc
 import SQLite
 
-/// The turns of scripts and batches on the writer's thread.
+/// The turns of jobs that have the writer to themselves: those that need a connection of their own,
+/// scripts, and the chunks of batches.
 extension WriterThread {
+  func runOnOwnConnection(_ write: QueuedWrite) {
+    observer.writerStarts(sequence: write.ticket.sequence, index: 0)
+    defer { observer.writerRests() }
+    switch write.ticket.job.body {
+    case .script(let body): runScript(write, body.source)
+    case .batch(let body): runLineAlone(of: write, body.source)
+    case .transaction, .importFile, .control: runSolo(write)
+    }
+  }
+
+  private func runSolo(_ write: QueuedWrite) {
+    let solo = SoloTransaction(configuration)
+    switch solo.run(write, inbox: inbox) {
+    case .committed(let outcome):
+      wentWell(1, walPages: session?.connection.walPages ?? 0)
+      hand([outcome])
+    case .rejected(let outcome): hand([outcome])
+    case .lost(let loss): takeLoss(loss, of: write, wasAlone: true)
+    case .unknown(let error): isUnknown(write, error)
+    case .busy:
+      inbox.putBack([write])
+      chargeWait()
+    }
+  }
+
   // MARK: Scripts
 
   func runScript(_ write: QueuedWrite, _ source: any ScriptSource) {
