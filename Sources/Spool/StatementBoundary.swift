@@ -46,6 +46,7 @@ struct StatementBoundary {
       let byte = text[index]
       let next = index + 1 < text.count ? text[index + 1] : 0
       if index + 1 == text.count, !isEnd, byte == 0x2d || byte == 0x2f { break }
+      if index == 0, byte == 0xef, text.count < 3, !isEnd { break }
       switch byte {
       case 0x20, 0x09...0x0d: index += 1
       case 0xef where index == 0 && text.starts(with: [0xef, 0xbb, 0xbf]): index += 3
