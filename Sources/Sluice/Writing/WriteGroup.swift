@@ -13,8 +13,9 @@ struct WriteGroup {
   /// The key up to which it says that results are durable as files.
   private(set) var settledThrough: Int64?
   var members: [Member] = []
-  /// Not recorded: valid whatever the COMMIT says.
-  var rejected: [Outcome] = []
+  /// Not recorded, but as undecided as the others until the COMMIT: a `SLUICE_DUPLICATE` may rest on
+  /// a member.
+  var rejected: [Member] = []
   /// A batch of which this transaction holds a chunk, as it is to go on once that is committed.
   var continuing: QueuedWrite?
   private var sweeps = false
@@ -27,7 +28,7 @@ struct WriteGroup {
     members.isEmpty && recorded.isEmpty && settledThrough == nil && continuing == nil && !sweeps
   }
 
-  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
+  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected.map(\.outcome) }
 
   /// Begins inside a transaction that holds the write lock.
   /// - Parameters:

@@ -168,7 +168,7 @@ final class WriterThread {
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
     var hasUrgent = false
-    while group.members.count < configuration.groupSize,
+    while group.count < configuration.groupSize,
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
@@ -208,7 +208,7 @@ final class WriterThread {
   ) -> Bool {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
-    case .rejected(let outcome): group.rejected.append(outcome)
+    case .rejected(let outcome): group.rejected.append(.init(write: write, outcome: outcome))
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
@@ -223,9 +223,8 @@ final class WriterThread {
   /// The group is over without a COMMIT: everything that is not decided waits again.
   func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
-    inbox.putBack(group.members.map(\.write))
+    inbox.putBack((group.members + group.rejected).map(\.write))
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
   }
 
   func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
@@ -292,7 +291,7 @@ final class WriterThread {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
-      return hand(group.rejected)
+      return hand(group.outcomes)
     }
     Seam.reached(.begun)
     do throws(SQLiteError) {
@@ -328,7 +327,7 @@ final class WriterThread {
     unknown.add(group.members.map(\.write) + continuing, ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
+    inbox.putBack(group.rejected.map(\.write))
     self.session = nil
     takeFailure(error)
   }
