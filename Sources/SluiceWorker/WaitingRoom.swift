@@ -59,6 +59,8 @@ final class WaitingRoom {
     conditions.patience = ticket.arrived.advanced(bySeconds: afterTimeout)
     let guest = Guest(
       name: name, database: job.database, priority: ticket.priority, alone: alone)
+    // It is here already if it had begun and could not be read.
+    _ = jobs.remove(name.sequence)
     jobs.add(name.sequence, conditions, guest)
     for other in Set(job.after) { find(other, for: name.sequence) }
     if job.expires != nil { active.watch(ticket.sequence) }

@@ -37,15 +37,13 @@ final class Worker {
   private var pending: [String: [JobTicket]] = [:]
   /// Claimed jobs whose files could not be read yet.
   private var unread: [ClaimedName] = []
-  let suspects: SuspectList
+  let suspects: SuspectRegister
   /// By the clock of file systems, which gives arrivals: what arrived before was not meant for this
   /// worker.
   let started: Timestamp
   private let lookup: DependencyLookup
   let waiting: WaitingRoom
   var commands = PendingCommands()
-  /// Waiting jobs whose files could not be read when their time had come.
-  var unreadWaiting: [(guest: WaitingRoom.Guest, fate: JobFate)] = []
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
@@ -62,18 +60,22 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
-    let settler = Settler(results, engines: engines, log: log)
+    let decoder = JobDecoder(limits: settings.limits)
+    let batches = BatchPublication(layout, results, decoder)
+    let settler = Settler(results, batches, engines: engines, log: log)
     publisher = Publisher(
-      results, active: active, settler: settler, engines: engines, counts: counts, log: log)
+      results, batches: batches, active: active, settler: settler, engines: engines,
+      counts: counts, log: log)
     intake = JobIntake(
-      JobDecoder(limits: settings.limits), databases: Set(settings.databases.map(\.name)))
+      decoder, layout, databases: Set(settings.databases.map(\.name)))
     let lookup = DependencyLookup(
       engines, retention: settings.ledgerRetention, log: log
     ) { trigger.wake() }
     self.lookup = lookup
     waiting = try WaitingRoom(
       layout, active: active, lookup: lookup, afterTimeout: settings.afterTimeout)
-    let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)
+    let recovery = WorkerRecovery(layout, batches, end: lock.previousEnd, log: log)
+    suspects = SuspectRegister(layout)
     let identity = try SpoolIdentity.ofSpool(layout)
     for database in settings.databases {
       var configuration = settings.engine
@@ -82,10 +84,10 @@ final class Worker {
       configuration.foreignKeys = database.foreignKeys
       configuration.spool = identity.value
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, record, publisher, log))
+      engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
-    suspects = start.suspects
+    suspects.begin(start.suspects)
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
@@ -99,13 +101,13 @@ final class Worker {
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ publisher: Publisher,
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ publisher: Publisher,
     _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: RunRecorder(record: record), report: { log.say($0) },
+        configuration, observer: observer, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       var failure = WorkerError(
@@ -261,23 +263,24 @@ final class Worker {
       handle(intake.admit(job, bytes), alone: alone, fate)
     case .whole, .streamed:
       active.add(job.name, bytes: 0)
-      handle(
-        intake.reject(
-          job.name, job.identity,
-          JobError(.request, SluiceCode.badFile, "this worker runs .json jobs only")))
+      do throws(FileError) {
+        handle(try intake.admit(streamed: job), alone: alone, fate)
+      } catch {
+        postpone(job.name, error)
+      }
     case .unread(let error): postpone(job.name, error)
     }
   }
 
   /// The machine is at fault: a claimed job is read again after a rest.
-  private func postpone(_ name: ClaimedName, _ error: FileError) {
+  func postpone(_ name: ClaimedName, _ error: FileError) {
     if restPatience < 0.1 { log.say("cannot read a claimed job; trying until it works: \(error)") }
     active.add(name, bytes: 0)
     unread.append(name)
     rest()
   }
 
-  func rest() {
+  private func rest() {
     restUntil = MonotonicTime.now().advanced(bySeconds: restPatience)
     restPatience = min(2, restPatience * 2)
   }
@@ -325,7 +328,7 @@ final class Worker {
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
-        let isPoison = suspects.poison.contains(name.sequence)
+        let isPoison = suspects.isPoison(name.sequence)
         admit(job, alone: suspects.isSuspect(name.sequence), isPoison ? .poison : .open)
       case .rejected(let name, let error): reject(name, error)
       case .gone, .waiting: active.remove(Int64(name.sequence), .failed)

@@ -33,9 +33,6 @@ extension Worker {
 
   /// Begins and gives up waiting jobs whose time has come, a few of them.
   func attendWaiting(_ now: MonotonicTime) {
-    let unread = unreadWaiting
-    unreadWaiting.removeAll()
-    for (guest, fate) in unread { read(guest, fate) }
     attendCommands(now)
     guard active.hasRoomToStart else { return }
     for action in waiting.tick(now: .now(), most: Self.startsPerTick) {
@@ -51,24 +48,17 @@ extension Worker {
   /// Jobs begun or given up between two looks at the event loop: some 1 ms.
   private static let startsPerTick = 32
 
-  /// Reads a job that has waited, and lets it have its fate.
+  /// Reads a job that has waited, and lets it have its fate. One that cannot be read now is judged
+  /// anew when it can.
   func read(_ guest: WaitingRoom.Guest, _ fate: JobFate) {
     switch claim.reopen(guest.name) {
-    case .claimed(let job):
-      if case .unread(let error) = job.content { return postpone(guest, fate, error) }
-      admit(job, alone: guest.alone, fate)
+    case .claimed(let job): admit(job, alone: guest.alone, fate)
     case .rejected(let name, let error): reject(name, error)
     case .gone, .waiting:
       log.say("\(guest.name.job.text) has vanished from active/")
       active.remove(Int64(guest.name.sequence), .failed)
-    case .refused(let error), .unavailable(let error): postpone(guest, fate, error)
+    case .refused(let error), .unavailable(let error): postpone(guest.name, error)
     }
-  }
-
-  private func postpone(_ guest: WaitingRoom.Guest, _ fate: JobFate, _ error: FileError) {
-    if unreadWaiting.isEmpty { log.say("cannot read a claimed job; trying until it works: \(error)") }
-    unreadWaiting.append((guest, fate))
-    rest()
   }
 
   /// When `attendWaiting` has something to do if nothing else happens; nil for never.
@@ -84,7 +74,7 @@ extension Worker {
 
   /// Whether something here is left that can be done before a deadline or a word from outside.
   var hasWaitingToDo: Bool {
-    if !waiting.isSettled || !unreadWaiting.isEmpty { return true }
+    if !waiting.isSettled { return true }
     return waiting.nextDeadline.map { $0 <= .now() } ?? false
   }
 }
