@@ -21,6 +21,7 @@ struct JobExecution {
     var subject: Authorizer.Subject
     /// Traits that may not run here, since the connection is shared.
     var unshareable: StatementTraits
+    var monitor: MonitorSink?
   }
 
   private let job: Job
@@ -59,6 +60,7 @@ struct JobExecution {
     var offset = 0
     var isFirst = true
     while let (prepared, end) = try prepare(statement.sql, from: offset, on: connection) {
+      let range = offset..<end
       offset = end
       if prepared.traits.contains(.transactionControl) { continue }
       if !isFirst, statement.hasParameters || statement.expect != nil {
@@ -69,7 +71,7 @@ struct JobExecution {
       }
       isFirst = false
       try admit(prepared)
-      try execute(prepared, statement, on: connection)
+      try execute(prepared, statement, range, on: connection)
       statementIndex += 1
     }
     if isFirst, offset == 0 {
@@ -114,7 +116,8 @@ struct JobExecution {
   }
 
   private mutating func execute(
-    _ prepared: Statement, _ statement: JobStatement, on connection: borrowing Connection
+    _ prepared: Statement, _ statement: JobStatement, _ range: Range<Int>,
+    on connection: borrowing Connection
   ) throws(JobStop) {
     let started = MonotonicTime.now()
     connection.interrupt.extend(deadline: started.advanced(bySeconds: timeout).nanoseconds)
@@ -126,6 +129,12 @@ struct JobExecution {
     writer.beginObject()
     var output = StatementOutput(
       index: statementIndex, options: job.result, isRead: settings.subject == .reader)
+    var isDone = false
+    defer {
+      settings.monitor?.record(
+        prepared, in: statement.sql, range, since: started, rows: output.rowCount,
+        changes: output.changes, isDone: isDone, stop: connection.interrupt.reason)
+    }
     switch statement.parameters {
     case .none: try runOnce(prepared, nil, &output, connection)
     case .once(let set): try runOnce(prepared, set, &output, connection)
@@ -145,6 +154,7 @@ struct JobExecution {
     }
     writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
     writer.endObject()
+    isDone = true
     if let expect = statement.expect { try output.check(expect) }
   }
 

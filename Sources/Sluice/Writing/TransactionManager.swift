@@ -30,6 +30,9 @@ enum TransactionLoss {
 final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
+  private let recorder: StatementRecorder?
+  /// Jobs that ran in the present transaction.
+  var jobsBegun = 0
   private let savepoint: Statement
   private let rollbackTo: Statement
   private let release: Statement
@@ -39,6 +42,7 @@ final class TransactionManager {
   ) throws(SQLiteError) {
     self.configuration = configuration
     self.ledger = ledger
+    recorder = configuration.monitor?.recorder()
     savepoint = try connection.prepareOwn("SAVEPOINT job")
     rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
     release = try connection.prepareOwn("RELEASE job")
@@ -54,6 +58,7 @@ final class TransactionManager {
   ) -> JobEnd {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
+    jobsBegun += 1
     do throws(SQLiteError) {
       connection.resetCounters()
       connection.authorizer.subject = .engine
@@ -85,7 +90,8 @@ final class TransactionManager {
       write.ticket.job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
-        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : []))
+        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : [],
+        monitor: MonitorSink(recorder, job: write.ticket.name)))
     let executed = try execution.run(on: connection)
     // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
     if connection.hasForeignKeyViolation {
