@@ -55,7 +55,8 @@ final class Worker {
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
     let settler = Settler(results, engines: engines, log: log)
-    publisher = Publisher(results, active: active, settler: settler, engines: engines, counts: counts, log: log)
+    publisher = Publisher(
+      results, active: active, settler: settler, engines: engines, counts: counts, log: log)
     intake = JobIntake(
       JobDecoder(limits: settings.limits), databases: Set(settings.databases.map(\.name)))
     let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)

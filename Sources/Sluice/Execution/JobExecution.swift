@@ -100,7 +100,11 @@ struct JobExecution {
 
   private mutating func admit(_ prepared: Statement) throws(JobStop) {
     if !prepared.traits.isDisjoint(with: settings.unshareable) { throw .needsOwnConnection }
-    if settings.subject == .reader, !prepared.isReadOnly { throw .needsWriter }
+    if settings.subject == .reader, !prepared.isReadOnly, !prepared.isExplain,
+      !prepared.traits.contains(.introspection)
+    {
+      throw .needsWriter
+    }
     if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows) {
       throw .rejected(
         .forbidden(
@@ -152,7 +156,8 @@ struct JobExecution {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)
     }
-    writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
+    writer.member("\"seconds\":")
+    Seconds.append(MonotonicTime.now().seconds(since: started), to: &writer.bytes)
     writer.endObject()
     isDone = true
     if let expect = statement.expect { try output.check(expect) }
@@ -183,7 +188,7 @@ struct JobExecution {
         let goesOn = try add(prepared, to: &output)
         if !goesOn { break }
       }
-      output.end(prepared, &writer)
+      try end(prepared, &output)
       if prepared.traits.contains(.writesRows) {
         hasChangedRows = true
         output.changes += connection.changes
@@ -197,6 +202,17 @@ struct JobExecution {
 
   /// Set where a row itself could not be taken; the loop above throws SQLite's errors only.
   private var rowStop: JobStop?
+
+  private mutating func end(
+    _ prepared: Statement, _ output: inout StatementOutput
+  ) throws(SQLiteError) {
+    do throws(JobStop) {
+      try output.end(prepared, &writer)
+    } catch {
+      rowStop = error
+      throw .interrupted
+    }
+  }
 
   private mutating func add(
     _ row: Statement, to output: inout StatementOutput
@@ -229,10 +245,4 @@ extension JobStatement {
     if case .none = parameters { return false }
     return true
   }
-}
-
-/// Durations as results give them.
-enum Seconds {
-  /// To a tenth of a microsecond, which is as fine as the clocks are.
-  static func rounded(_ seconds: Double) -> Double { (seconds * 1e7).rounded() / 1e7 }
 }

@@ -45,6 +45,15 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     }
   }
 
+  /// The same at the end of `bytes`, without a string.
+  func appendRFC3339(to bytes: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { buffer in
+      var digits = DigitWriter(buffer: buffer)
+      write(&digits)
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<digits.count]))
+    }
+  }
+
   private func write(_ digits: inout DigitWriter) {
     var seconds = nanoseconds / 1_000_000_000
     var rest = nanoseconds % 1_000_000_000

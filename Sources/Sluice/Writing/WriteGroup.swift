@@ -13,8 +13,9 @@ struct WriteGroup {
   /// The key up to which it says that results are durable as files.
   private(set) var settledThrough: Int64?
   var members: [Member] = []
-  /// Not recorded: valid whatever the COMMIT says.
-  var rejected: [Outcome] = []
+  /// Not recorded, but as undecided as the others until the COMMIT: a `SLUICE_DUPLICATE` may rest on
+  /// a member.
+  var rejected: [Member] = []
 
   /// Jobs that ran.
   var count: Int { members.count + rejected.count }
@@ -22,7 +23,7 @@ struct WriteGroup {
   /// Whether there is nothing to commit.
   var isEmpty: Bool { members.isEmpty && recorded.isEmpty && settledThrough == nil }
 
-  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
+  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected.map(\.outcome) }
 
   /// Begins inside a transaction that holds the write lock.
   /// - Parameters:

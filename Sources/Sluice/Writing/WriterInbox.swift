@@ -5,30 +5,8 @@ import Synchronization
 ///
 /// The one place that the writer shares with others; every method may be called from any thread.
 final class WriterInbox: Sendable {
-  enum Command: Sendable {
-    /// Record a job that ended without having run.
-    case record(EndedWrite)
-    /// Read the ledger for the recovery.
-    case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-    /// Read one recorded result.
-    case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
-    /// Forget old rows of the ledger.
-    case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
-
-    /// Answers it where the writer has stopped.
-    func refuse() {
-      let error = SQLiteError(code: 21, message: "the writer has stopped")
-      switch self {
-      case .record: break
-      case .unsettled(let answer): answer(.failure(error))
-      case .result(_, let answer): answer(.failure(error))
-      case .prune(_, _, let answer): answer(.failure(error))
-      }
-    }
-  }
-
   enum Work: Sendable {
-    case command(Command)
+    case command(WriterCommand)
     /// There may be something to write.
     case group
     case stop
@@ -49,9 +27,11 @@ final class WriterInbox: Sendable {
 
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedWrite>
-    var commands: [Command] = []
+    var commands: [WriterCommand] = []
     var settledThrough: Int64?
     var running: Running?
+    /// Jobs that wait and must begin a group.
+    var groupStarters = 0
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
     /// Results are published more slowly than jobs are done: only urgent ones begin.
@@ -87,7 +67,7 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
-  func send(_ command: Command) {
+  func send(_ command: WriterCommand) {
     let isClosed = state.withLock { state in
       if case .record = command { state.unanswered += 1 }
       if !state.isClosed { state.commands.append(command) }
@@ -127,7 +107,7 @@ final class WriterInbox: Sendable {
   func answered(_ count: Int) { state.withLock { $0.unanswered -= count } }
 
   /// A command that could not be obeyed yet waits again.
-  func sendBack(_ command: Command) { state.withLock { $0.commands.append(command) } }
+  func sendBack(_ command: WriterCommand) { state.withLock { $0.commands.append(command) } }
 
   /// Ends everything: commands are refused from now on.
   func close() {
@@ -163,11 +143,16 @@ final class WriterInbox: Sendable {
   /// A group with an urgent job is not filled up with others, which its commit would wait for.
   func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      guard !state.isStopping, state.hasRunnable, let next = state.scheduler.peek(now: now)
-      else { return nil }
-      if hasUrgent, next.lane != .urgent { return nil }
-      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
-      return state.scheduler.next(now: now)?.element
+      guard !state.isStopping, state.hasRunnable else { return nil }
+      // Looked at first only where it matters, since it costs as much as taking it.
+      if hasUrgent || (count > 0 && state.groupStarters > 0) {
+        guard let next = state.scheduler.peek(now: now) else { return nil }
+        if hasUrgent, next.lane != .urgent { return nil }
+        if count > 0, next.element.beginsGroup { return nil }
+      }
+      let write = state.scheduler.next(now: now)?.element
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
     }
   }
 
@@ -178,7 +163,11 @@ final class WriterInbox: Sendable {
 
   /// Takes a job that waits.
   func remove(sequence: Int64) -> QueuedWrite? {
-    state.withLock { $0.scheduler.remove(key: UInt64(sequence)) }
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
+    }
   }
 
   func takeSettled() -> Int64? {
@@ -224,6 +213,7 @@ final class WriterInbox: Sendable {
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
   private static func enqueue(_ write: QueuedWrite, _ state: inout State) {
+    if write.beginsGroup { state.groupStarters += 1 }
     state.scheduler.enqueue(
       write, key: UInt64(write.ticket.sequence), lane: write.ticket.priority,
       arrival: write.ticket.arrived, name: write.ticket.name, preemptions: write.preemptions)

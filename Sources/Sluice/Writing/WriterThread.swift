@@ -91,21 +91,10 @@ final class WriterThread {
     inbox.answered(outcomes.count)
   }
 
-  private func obey(_ command: WriterInbox.Command) {
+  private func obey(_ command: WriterCommand) {
     if case .record(let write) = command { return ended.append(write) }
     guard let session = openSession() else { return inbox.sendBack(command) }
-    switch command {
-    case .record: break
-    case .unsettled(let answer):
-      answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
-      answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
-    case .prune(let limit, let most, let answer):
-      answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
-    }
+    command.obey(session)
   }
 
   // MARK: Beginning
@@ -177,7 +166,7 @@ final class WriterThread {
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
     var hasUrgent = false
-    while group.members.count < configuration.groupSize,
+    while group.count < configuration.groupSize,
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
@@ -214,7 +203,7 @@ final class WriterThread {
   ) -> Bool {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
-    case .rejected(let outcome): group.rejected.append(outcome)
+    case .rejected(let outcome): group.rejected.append(.init(write: write, outcome: outcome))
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
@@ -229,9 +218,8 @@ final class WriterThread {
   /// The group is over without a COMMIT: everything that is not decided waits again.
   private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
-    inbox.putBack(group.members.map(\.write))
+    inbox.putBack((group.members + group.rejected).map(\.write))
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
   }
 
   private func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
@@ -247,9 +235,7 @@ final class WriterThread {
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
     case .interrupted(.cancelled):
-      ended.append(
-        EndedWrite(
-          write: write, status: .cancelled, error: .cancelled, started: nil, finished: .now()))
+      ended.append(EndedWrite(write: write, status: .cancelled, error: .cancelled))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
@@ -275,15 +261,11 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    guard write.storageFailures > 1 else { return inbox.putBack([write]) }
-    var failure = JobError(error)
-    failure.retryable = false
-    failure.hint =
-      error.isFull
-      ? "the job alone needs more room than the disk has; split it or make room"
-      : "the job alone needs more memory than there is; split it"
-    ended.append(
-      EndedWrite(write: write, status: .failed, error: failure, started: nil, finished: .now()))
+    if write.storageFailures > 1 {
+      ended.append(.tooLarge(write, error))
+    } else {
+      inbox.putBack([write])
+    }
   }
 
   /// The environment failed, and no job is to blame.
@@ -304,7 +286,7 @@ final class WriterThread {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
-      return hand(group.rejected)
+      return hand(group.outcomes)
     }
     Seam.reached(.begun)
     do throws(SQLiteError) {
@@ -338,7 +320,7 @@ final class WriterThread {
     unknown.add(group.members.map(\.write), ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
+    inbox.putBack(group.rejected.map(\.write))
     self.session = nil
     takeFailure(error)
   }
