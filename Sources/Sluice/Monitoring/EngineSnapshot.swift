@@ -39,6 +39,13 @@ public struct EngineSnapshot: Sendable {
     public var oldestArrival: Timestamp?
     public var isPaused: Bool
 
+    public init(_ priority: Priority) {
+      self.priority = priority
+      writes = 0
+      reads = 0
+      isPaused = false
+    }
+
     public var waiting: Int { writes + reads }
   }
 }
@@ -98,12 +105,14 @@ extension Engine {
     let writes = inbox.snapshot
     let reads = readers.snapshot
     let status = writerStatus.snapshot
-    let lanes = Priority.allCases.indices.map { index in
+    let lanes = Priority.allCases.indices.map { index -> EngineSnapshot.Lane in
       let (write, read) = (writes.lanes[index], reads.lanes[index])
-      return EngineSnapshot.Lane(
-        priority: Priority.allCases[index], writes: write.count, reads: read.count,
-        oldestArrival: [write.oldestArrival, read.oldestArrival].compactMap { $0 }.min(),
-        isPaused: write.isPaused || read.isPaused)
+      var lane = EngineSnapshot.Lane(Priority.allCases[index])
+      lane.writes = write.count
+      lane.reads = read.count
+      lane.oldestArrival = [write.oldestArrival, read.oldestArrival].compactMap { $0 }.min()
+      lane.isPaused = write.isPaused || read.isPaused
+      return lane
     }
     let lockWait = configuration.monitor?.lockWaitSince.map { now.seconds(since: $0) }
     var activity = EngineSnapshot.Activity.idle

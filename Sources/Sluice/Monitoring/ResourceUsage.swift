@@ -10,6 +10,8 @@ public struct ResourceUsage: Sendable {
   public var openFilesMax = 0
   public var threads = 0
 
+  public init() {}
+
   /// Asks the system; what it does not tell stays 0.
   public static func now() -> ResourceUsage {
     var usage = ResourceUsage()

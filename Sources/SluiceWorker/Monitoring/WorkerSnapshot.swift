@@ -73,8 +73,7 @@ struct WorkerSnapshot: Sendable {
 
   /// Both schedulers' lanes of all databases together.
   func lane(_ priority: Priority) -> EngineSnapshot.Lane {
-    var sum = EngineSnapshot.Lane(
-      priority: priority, writes: 0, reads: 0, oldestArrival: nil, isPaused: false)
+    var sum = EngineSnapshot.Lane(priority)
     for database in databases {
       let lane = database.engine.lanes[Int(priority.rawValue)]
       sum.writes += lane.writes
