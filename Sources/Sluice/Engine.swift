@@ -60,6 +60,7 @@ public final class Engine: Sendable {
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
       configuration, pool: pool, observer: observer, deliver: deliver,

@@ -17,6 +17,9 @@ public struct WorkerSettings: Sendable {
   /// Seconds for which the end of a job is remembered.
   public var ledgerRetention = 604_800.0
   public var umask: UInt32 = 0o027
+  var monitor = MetricsWriter.Settings()
+  /// Seconds from which on a statement is a slow one.
+  var slowQuery = 1.0
 
   public init(spool: String, databases: [Settings.Database]) {
     self.spool = spool

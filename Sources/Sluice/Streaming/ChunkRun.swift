@@ -57,9 +57,8 @@ struct ChunkRun {
     }
     while !isFull {
       // Noticed by a running statement only if it runs for long.
-      if session.connection.interrupt.reason == .cancelled {
-        return .lost(.interrupted(.cancelled))
-      }
+      let reason = session.connection.interrupt.reason
+      if let reason, EarlyEnd(reason) != nil { return .lost(.interrupted(reason)) }
       guard let line = try reader.next() else {
         isLast = true
         break
@@ -102,7 +101,8 @@ struct ChunkRun {
     }
     do throws(JobStop) {
       let executed = try session.transactions.execute(
-        job, unshareable: isShared ? [.temporary] : [], isLine: true, on: session.connection)
+        job, of: batch.ticket.name, unshareable: isShared ? [.temporary] : [], isLine: true,
+        on: session.connection)
       try finish(line, job, executed)
       return nil
     } catch {

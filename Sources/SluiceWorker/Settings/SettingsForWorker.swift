@@ -17,6 +17,10 @@ extension WorkerSettings {
     afterTimeout = settings.afterTimeoutSeconds
     ledgerRetention = settings.ledgerRetentionSeconds
     umask = settings.umask
+    monitor.isEnabled = settings.isMonitoringEnabled
+    monitor.interval = settings.monitorIntervalSeconds
+    monitor.heartbeat = settings.heartbeatSeconds
+    slowQuery = settings.slowQuerySeconds
   }
 }
 
