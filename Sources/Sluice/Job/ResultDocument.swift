@@ -18,6 +18,8 @@ public struct ResultDocument: Sendable {
   public var lines: LineCounts?
   public var script: ScriptTotals?
   public var error: JobError?
+  /// What a command did, under its own name: JSON text.
+  public var details: (name: String, json: [UInt8])?
   public var arrived: Timestamp
   /// nil where nothing ran.
   public var started: Timestamp?
@@ -73,6 +75,10 @@ public struct ResultDocument: Sendable {
     }
     if let lines { write(lines, &writer) }
     if let script { write(script, &writer) }
+    if let details {
+      writer.key(details.name)
+      writer.raw(details.json)
+    }
     if let error { writer.error(error) }
     writeTimes(&writer)
     writer.member(cached ? "\"cached\":true" : "\"cached\":false")

@@ -97,6 +97,7 @@ struct ParallelCursor {
     case .environment(let error): .ended(.failed, statements: nil, error: JobError(error))
     case .needsWriter, .needsOwnConnection: .needsWriter
     case .interrupted(.cancelled): .ended(.cancelled, statements: nil, error: .cancelled)
+    case .interrupted(.expired): .ended(.expired, statements: nil, error: .expired)
     case .interrupted: .stopped
     }
   }
