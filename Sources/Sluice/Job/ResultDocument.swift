@@ -43,6 +43,29 @@ public struct ResultDocument: Sendable {
     var buffer: [UInt8] = []
     buffer.reserveCapacity(384 + (statements?.count ?? 0) + (meta?.count ?? 0))
     var writer = JSONWriter(reusing: buffer)
+    writeHead(&writer)
+    if let statements {
+      writer.key("statements")
+      writer.raw(statements)
+    }
+    writeTail(&writer)
+    return writer.bytes
+  }
+
+  /// What comes before the statements, and what after them, where those are written elsewhere.
+  func renderedAround() -> (head: [UInt8], tail: [UInt8]) {
+    var writer = JSONWriter()
+    writeHead(&writer)
+    writer.key("statements")
+    let head = writer.bytes
+    // Leaves the comma due that the statements would have.
+    writer.raw([])
+    writer.bytes.removeAll()
+    writeTail(&writer)
+    return (head, writer.bytes)
+  }
+
+  private func writeHead(_ writer: inout JSONWriter) {
     writer.beginObject()
     writer.field("job", job)
     writer.field("id", id)
@@ -56,16 +79,14 @@ public struct ResultDocument: Sendable {
     writer.field("attempts", attempts)
     writer.field("commit", commit)
     writer.field("duplicate_of", duplicateOf)
-    if let statements {
-      writer.key("statements")
-      writer.raw(statements)
-    }
+  }
+
+  private func writeTail(_ writer: inout JSONWriter) {
     if let error { write(error, &writer) }
     writeTimes(&writer)
     writer.field("cached", cached)
     writer.endObject()
     writer.newline()
-    return writer.bytes
   }
 
   private func writeTimes(_ writer: inout JSONWriter) {
