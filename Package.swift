@@ -35,7 +35,9 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
-    .testTarget(name: "SluiceTests", dependencies: ["Sluice", "TestSupport"]),
+    .target(name: "FaultVFS", dependencies: ["CSQLite"], path: "Tests/FaultVFS"),
+    .testTarget(
+      name: "SluiceTests", dependencies: ["Sluice", "SQLite", "FaultVFS", "JSON", "TestSupport"]),
     .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(

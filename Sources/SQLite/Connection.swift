@@ -69,6 +69,27 @@ public struct Connection: ~Copyable {
     case .reader: pragmas += "PRAGMA query_only=ON;"
     }
     try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
+    if role == .writer { try requireWAL(handle) }
+  }
+
+  /// Where the file system cannot share memory, SQLite stays with another mode and calls it success.
+  private static func requireWAL(_ handle: OpaquePointer) throws(SQLiteError) {
+    var isWAL = false
+    let code = withUnsafeMutablePointer(to: &isWAL) { found in
+      sqlite3_exec(
+        handle, "PRAGMA journal_mode",
+        { found, _, values, _ in
+          let mode = values?[0].map { String(cString: $0) }
+          found?.assumingMemoryBound(to: Bool.self).pointee = mode == "wal"
+          return 0
+        }, found, nil)
+    }
+    try check(code, on: handle)
+    guard isWAL else {
+      throw SQLiteError(
+        code: SQLITE_CANTOPEN,
+        message: "the database cannot be put into WAL mode; it needs a local file system")
+    }
   }
 
   /// Runs SQL of the engine's own that returns no rows.
@@ -145,11 +166,13 @@ public struct Connection: ~Copyable {
     }
     guard code == SQLITE_OK else { return .failure(SQLiteError(of: handle, code: code)) }
     guard let compiled else {
-      // A comment compiles to nothing; what follows it may still be a statement.
-      guard length > 0, length < sql.count else { return .success(nil) }
-      return compile(UnsafeBufferPointer(rebasing: sql[length...])).map { found in
-        found.map { ($0.0, $0.1 + length) }
+      // SQLite reads no further than to a NUL; what stands behind it must not vanish silently.
+      guard length == sql.count else {
+        return .failure(
+          SQLiteError(
+            code: SQLITE_ERROR, message: "the SQL has a NUL character in it", offset: length))
       }
+      return .success(nil)
     }
     return .success((Statement(handle: compiled, traits: authorizer.traits), length))
   }
@@ -186,7 +209,7 @@ public struct Connection: ~Copyable {
     return current != 0
   }
 
-  /// Pages that the WAL held after the last commit of this connection.
+  /// Pages that the WAL held after the last commit or checkpoint of this connection.
   public var walPages: Int { Int(hooks.walPages) }
 
   public enum CheckpointMode: Sendable {
@@ -206,7 +229,7 @@ public struct Connection: ~Copyable {
     let code = sqlite3_wal_checkpoint_v2(
       handle, "main", mode == .full ? SQLITE_CHECKPOINT_FULL : SQLITE_CHECKPOINT_TRUNCATE,
       &log, &copied)
-    if code == SQLITE_OK { hooks.walPages = max(0, log - copied) }
+    if code == SQLITE_OK { hooks.walPages = log }
     try check(code, on: handle)
     return (Int(log), Int(copied))
   }
@@ -214,6 +237,13 @@ public struct Connection: ~Copyable {
   /// Asks `wait` (with the count of earlier calls for the same lock) whether to try again while
   /// another connection holds a lock; it sleeps as long as it sees fit.
   public func onBusy(_ wait: ((Int) -> Bool)?) { hooks.setBusyHandler(wait, on: handle) }
+
+  /// Calls `call`, once and on this thread, when statements of jobs run on for more than `seconds`
+  /// from now.
+  public func onLongRun(after seconds: Double, _ call: @escaping () -> Void) {
+    hooks.longRunDue = Interrupt.clock() + Int64(seconds * 1e9)
+    hooks.longRun = call
+  }
 
   /// Enforces foreign keys or not; outside a transaction only.
   public func setForeignKeys(_ on: Bool) throws(SQLiteError) {

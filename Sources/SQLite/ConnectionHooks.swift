@@ -11,6 +11,9 @@ final class ConnectionHooks {
   /// `sqlite3_total_changes64` when the running job began.
   var totalChangesBase: Int64 = 0
   private var wait: ((Int) -> Bool)?
+  /// Monotonic nanoseconds from which on `longRun` is due; `Int64.max` for never again.
+  var longRunDue = Int64.max
+  var longRun: () -> Void = {}
 
   /// Steps of the virtual machine between two looks at the deadline; 1000 take some 20 µs.
   private static let progressSteps: Int32 = 1000
@@ -34,7 +37,14 @@ final class ConnectionHooks {
       }, pointer)
     sqlite3_progress_handler(
       handle, Self.progressSteps,
-      { ConnectionHooks.of($0).interrupt.isDue ? 1 : 0 }, pointer)
+      { context in
+        let hooks = ConnectionHooks.of(context)
+        // SQLite counts the steps of a kept statement over all its runs, so that any statement may
+        // be the one that is asked: one of the engine's own must not pay for the job's time.
+        if hooks.authorizer.subject == .engine { return 0 }
+        hooks.noteLongRun()
+        return hooks.interrupt.isDue ? 1 : 0
+      }, pointer)
     sqlite3_wal_hook(
       handle,
       { context, _, _, pages in
@@ -49,6 +59,12 @@ final class ConnectionHooks {
         let total = sqlite3_total_changes64(sqlite3_context_db_handle(context))
         sqlite3_result_int64(context, total - hooks.totalChangesBase)
       }, nil, nil, nil)
+  }
+
+  private func noteLongRun() {
+    if longRunDue == .max || Interrupt.clock() < longRunDue { return }
+    longRunDue = .max
+    longRun()
   }
 
   func setBusyHandler(_ wait: ((Int) -> Bool)?, on handle: OpaquePointer) {

@@ -2,7 +2,8 @@ import CSQLite
 import Glibc
 import Synchronization
 
-/// Stops the statement that runs on one connection, from any thread or at a deadline.
+/// Stops the job's statement that runs on one connection, from any thread or at a deadline; never
+/// one of the engine's own.
 ///
 /// SQLite asks it every thousand steps of its virtual machine (some 20 µs) through the progress
 /// handler, on the thread that runs the statement; `sqlite3_interrupt` is not used, since it may
@@ -62,13 +63,18 @@ public final class Interrupt: Sendable {
       expected: 0, desired: reason.rawValue, ordering: .relaxed)
   }
 
+  /// Monotonic nanoseconds.
+  static func clock() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
   /// Whether the job must stop now. SQLite asks while a statement runs on; whoever runs many short
   /// ones asks between them.
   public var isDue: Bool {
     if reasonValue.load(ordering: .relaxed) != 0 { return true }
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    let now = Self.clock()
     if now >= deadline.load(ordering: .relaxed) {
       stop(.timeout)
       return true

@@ -34,7 +34,7 @@ public final class Engine: Sendable {
         let thread = WriterThread(
           configuration, inbox: inbox, observer: observer, status: status, deliver: deliver)
         do throws(SQLiteError) {
-          try thread.open()
+          try thread.start()
         } catch {
           return opened.give(error)
         }
@@ -115,6 +115,15 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// Forgets settled rows of the ledger, and ids, that ended before `limit`, at most `most` of each,
+  /// in a transaction of its own. Blocks.
+  /// - Returns: whether there may be more.
+  public func prune(before limit: Timestamp, most: Int = 1000) throws(JobError) -> Bool {
+    let answer = Answer<Result<Bool, SQLiteError>>()
+    inbox.send(.prune(before: limit, most: most) { answer.give($0) })
+    return try Self.value(answer.wait())
+  }
+
   private static func value<Value>(
     _ result: Result<Value, SQLiteError>
   ) throws(JobError) -> Value {
@@ -124,7 +133,7 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Jobs that wait or run.
+  /// Jobs that wait, run, or have an outcome that is not delivered yet.
   public var load: (writes: Int, reads: Int) { (inbox.count, readers.count) }
 
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it

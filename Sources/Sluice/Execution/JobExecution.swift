@@ -120,15 +120,18 @@ struct JobExecution {
   private mutating func admit(_ prepared: Statement) throws(JobStop) {
     if !prepared.traits.isDisjoint(with: settings.unshareable) { throw .needsOwnConnection }
     if settings.subject == .reader, !prepared.isReadOnly { throw .needsWriter }
-    if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows),
-      job.leadingForeignKeys == nil
-    {
+    if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows) {
       throw .rejected(
         .forbidden(
           "PRAGMA foreign_keys has no effect inside a transaction", statementIndex,
           hint: "put it in front of everything else in the job"))
     }
-    traits.formUnion(prepared.traits)
+    var new = prepared.traits
+    // A leading one was in force before the transaction began.
+    if statementIndex == 0, new.contains(.foreignKeysPragma), job.leadingForeignKeys != nil {
+      new.remove(.foreignKeysPragma)
+    }
+    traits.formUnion(new)
   }
 
   private mutating func execute(

@@ -74,6 +74,11 @@ enum ResultClass {
   }
 }
 
+extension SQLiteError {
+  var isFull: Bool { ResultCode.name(of: primaryCode) == "SQLITE_FULL" }
+  var isOutOfMemory: Bool { ResultCode.name(of: primaryCode) == "SQLITE_NOMEM" }
+}
+
 extension JobError {
   /// What SQLite said, with its kind, its name and whether trying again may help.
   public init(_ error: SQLiteError, statement: Int? = nil) {

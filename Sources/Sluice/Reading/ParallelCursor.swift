@@ -18,8 +18,15 @@ struct ParallelCursor {
     self.pool = pool
   }
 
-  /// - Parameter runs: told what stops the job while it runs, and nil when it has ended.
-  func run(_ ticket: JobTicket, runs: (Interrupt?) -> Void) -> End {
+  /// A statement that runs for more than so many seconds is a long one.
+  private static let longRun = 0.002
+
+  /// - Parameters:
+  ///   - onLongRun: called, on this thread, when the job turns out to be a long one.
+  ///   - runs: told what stops the job while it runs, and nil when it has ended.
+  func run(
+    _ ticket: JobTicket, onLongRun: @escaping () -> Void, runs: (Interrupt?) -> Void
+  ) -> End {
     let pooled: PooledConnection
     do throws(JobError) {
       pooled = try pool.acquire(ticket.priority)
@@ -28,6 +35,7 @@ struct ParallelCursor {
     }
     let interrupt = pooled.connection.interrupt
     interrupt.arm()
+    pooled.connection.onLongRun(after: Self.longRun, onLongRun)
     runs(interrupt)
     defer { runs(nil) }
     do throws(JobStop) {

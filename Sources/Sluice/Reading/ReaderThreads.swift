@@ -3,7 +3,6 @@ import SQLite
 /// A read job that waits for a reader.
 struct QueuedRead: Sendable {
   let ticket: JobTicket
-  let queued: MonotonicTime
 }
 
 /// Threads that run read jobs on the pool's connections, as many as there are connections; a thread
@@ -14,15 +13,16 @@ final class ReaderThreads: Sendable {
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedRead>
     var threads: [OwnedThread] = []
+    /// Threads asked for; the next one's number.
+    var threadCount = 0
+    /// Jobs taken on and not yet answered for.
+    var unanswered = 0
     var resting = 0
     /// What runs, by reader.
     var running: [Int: (sequence: Int64, interrupt: Interrupt)] = [:]
     var isStopping = false
   }
 
-  /// A job that waited longer for a reader calls another one to help, in seconds: below that, waking
-  /// it costs more than it brings.
-  private static let helpAfter = 0.002
   /// Outcomes handed on at once.
   private static let batch = 64
 
@@ -31,6 +31,7 @@ final class ReaderThreads: Sendable {
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
+  /// Condition 0 is that there is a job, 1 only that the readers are to stop.
   private let state: Monitor<State>
 
   init(
@@ -43,28 +44,31 @@ final class ReaderThreads: Sendable {
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
-    state = Monitor(State(scheduler: PriorityScheduler(configuration: configuration.scheduler)))
+    state = Monitor(
+      State(scheduler: PriorityScheduler(configuration: configuration.scheduler)), conditions: 2)
   }
 
-  var count: Int { state.withLock { $0.scheduler.count + $0.running.count } }
+  /// Jobs that wait, run, or have an outcome that is not delivered.
+  var count: Int { state.withLock { $0.unanswered } }
 
   func add(_ reads: [JobTicket]) {
-    let now = MonotonicTime.now()
     let missing = state.withLock { state -> Int? in
       for ticket in reads {
         state.scheduler.enqueue(
-          QueuedRead(ticket: ticket, queued: now), key: UInt64(ticket.sequence), lane: ticket.priority,
+          QueuedRead(ticket: ticket), key: UInt64(ticket.sequence), lane: ticket.priority,
           arrival: ticket.arrived, name: ticket.name)
       }
-      return Self.threadToStart(state, limit: configuration.poolSize)
+      state.unanswered += reads.count
+      return Self.threadToStart(&state, limit: configuration.poolSize)
     }
     state.signal()
     if let missing { start(missing) }
   }
 
-  private static func threadToStart(_ state: State, limit: Int) -> Int? {
-    guard state.resting == 0, state.threads.count < limit, !state.isStopping else { return nil }
-    return state.threads.count
+  private static func threadToStart(_ state: inout State, limit: Int) -> Int? {
+    guard state.resting == 0, state.threadCount < limit, !state.isStopping else { return nil }
+    defer { state.threadCount += 1 }
+    return state.threadCount
   }
 
   private func start(_ slot: Int) {
@@ -82,73 +86,89 @@ final class ReaderThreads: Sendable {
       return state.threads
     }
     state.broadcast()
+    state.broadcast(1)
     for thread in threads { thread.join() }
   }
 
   // MARK: On a reader's thread
 
   private func run(_ slot: Int) {
-    var outcomes: [Outcome] = []
-    while let read = next(hasOutcomes: !outcomes.isEmpty) {
-      guard let ticket = read?.ticket else {
-        deliver(outcomes)
-        outcomes.removeAll(keepingCapacity: true)
+    let done = DoneReads()
+    let onLongRun = { [self] in
+      // Whoever waits behind this job must not pay for it.
+      hand(done)
+      callForHelp()
+    }
+    while let work = next(hasDone: !done.outcomes.isEmpty) {
+      guard case .read(let ticket) = work else {
+        hand(done)
         continue
       }
       observer.reader(slot, starts: ticket.sequence)
-      let outcome = answer(ticket, slot: slot)
+      let outcome = answer(ticket, slot: slot, onLongRun: onLongRun)
       observer.readerRests(slot)
-      if let outcome { outcomes.append(outcome) }
-      if outcomes.count >= Self.batch {
-        deliver(outcomes)
-        outcomes.removeAll(keepingCapacity: true)
-      }
+      if let outcome { done.outcomes.append(outcome) }
+      if outcome == nil { state.withLock { $0.unanswered -= 1 } }
+      if done.outcomes.count >= Self.batch { hand(done) }
     }
-    if !outcomes.isEmpty { deliver(outcomes) }
+    hand(done)
   }
 
-  /// The next job; `.some(nil)` where there is none but outcomes wait to be handed on; nil to stop.
-  private func next(hasOutcomes: Bool) -> QueuedRead?? {
+  private func hand(_ done: DoneReads) {
+    let outcomes = done.outcomes
+    if outcomes.isEmpty { return }
+    done.outcomes.removeAll(keepingCapacity: true)
+    deliver(outcomes)
+    state.withLock { $0.unanswered -= outcomes.count }
+  }
+
+  private enum Work {
+    case read(JobTicket)
+    /// There is none, but outcomes wait to be handed on.
+    case hand
+  }
+
+  /// What to do next; nil to stop.
+  private func next(hasDone: Bool) -> Work? {
     var wasResting = false
-    let next = state.wait { state -> QueuedRead?? in
+    let next = state.wait { state -> Work?? in
       if wasResting {
         state.resting -= 1
         wasResting = false
       }
       if state.isStopping { return .some(nil) }
-      let now = Timestamp.now()
       state.scheduler.beginGroup()
-      if let scheduled = state.scheduler.next(now: now) { return scheduled.element }
-      if hasOutcomes { return .some(nil) }
+      if let scheduled = state.scheduler.next(now: .now()) {
+        return .read(scheduled.element.ticket)
+      }
+      if hasDone { return .hand }
       state.resting += 1
       wasResting = true
       return nil
     }
-    guard let next else { return nil }
-    if next == nil, state.withLock({ $0.isStopping }) { return nil }
-    if let read = next { callForHelp(after: read) }
-    return next
+    return next ?? nil
   }
 
-  private func callForHelp(after read: QueuedRead) {
-    guard MonotonicTime.now().seconds(since: read.queued) > Self.helpAfter else { return }
+  private func callForHelp() {
     let (hasMore, missing) = state.withLock { state in
       state.scheduler.hasRunnable
-        ? (true, Self.threadToStart(state, limit: configuration.poolSize)) : (false, nil)
+        ? (true, Self.threadToStart(&state, limit: configuration.poolSize)) : (false, nil)
     }
     guard hasMore else { return }
     state.signal()
     if let missing { start(missing) }
   }
 
-  private func answer(_ ticket: JobTicket, slot: Int) -> Outcome? {
+  private func answer(
+    _ ticket: JobTicket, slot: Int, onLongRun: @escaping () -> Void
+  ) -> Outcome? {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
     var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
     while true {
       attempt.started()
       let cursor = ParallelCursor(configuration, pool: pool)
-      let end = cursor.run(ticket) { interrupt in
+      let end = cursor.run(ticket, onLongRun: onLongRun) { interrupt in
         state.withLock { state in
           state.running[slot] = interrupt.map { (ticket.sequence, $0) }
           if state.isStopping { interrupt?.stop(.stopping) }
@@ -160,7 +180,8 @@ final class ReaderThreads: Sendable {
           case .retry(let delay) = attempt.failed(
             retryable: true, random: .random(in: 0..<1))
         {
-          Pause.milliseconds(Int(delay * 1000))
+          onLongRun()
+          if rest(delay) { return nil }
           continue
         }
         let ran = MonotonicTime.now().seconds(since: clock)
@@ -180,4 +201,15 @@ final class ReaderThreads: Sendable {
       }
     }
   }
+
+  /// - Returns: true at once where the reader is to stop.
+  private func rest(_ seconds: Double) -> Bool {
+    let end = MonotonicTime.now().advanced(bySeconds: seconds)
+    return state.wait(for: 1, until: end) { $0.isStopping ? true : nil } ?? false
+  }
+}
+
+/// Outcomes of one reader's thread that are still to be handed on; confined to it.
+private final class DoneReads {
+  var outcomes: [Outcome] = []
 }

@@ -1,16 +1,16 @@
 /// When the writer copies the WAL into the database; pure.
 ///
 /// A thousand pages cost 9 ms, ten thousand 190 ms (ext4, SQLite 3.40), so it is done often. A
-/// reader's snapshot holds a checkpoint back; trying again at each commit would cost every group
-/// the wait, so the next try comes after as much again was written.
+/// reader's snapshot holds a checkpoint back, or keeps the WAL from starting over after one; trying
+/// again at each commit would cost every group the wait, so the next try comes after as much again
+/// was written.
 struct CheckpointPolicy {
   /// SQLite's own default for automatic checkpoints.
   static let pages = 1000
 
   private let truncatePages: Int
-  private var due = CheckpointPolicy.pages
-  /// Frames that the last try could not copy because a reader needs the older ones.
-  private(set) var heldBack = 0
+  /// Pages that the WAL had at the last try.
+  private var tried = 0
 
   /// - Parameter walLimit: bytes of WAL from which on the file is cut back to nothing.
   init(walLimit: Int, pageSize: Int = 4096) {
@@ -23,18 +23,12 @@ struct CheckpointPolicy {
     case truncate
   }
 
-  func step(walPages: Int) -> Step {
-    if walPages < due { return .none }
+  /// - Parameter walPages: as the last commit left the WAL.
+  mutating func step(walPages: Int) -> Step {
+    // It has started over.
+    if walPages < tried { tried = 0 }
+    if walPages - tried < Self.pages { return .none }
+    tried = walPages
     return walPages >= truncatePages ? .truncate : .full
-  }
-
-  mutating func succeeded() {
-    due = CheckpointPolicy.pages
-    heldBack = 0
-  }
-
-  mutating func wasHeldBack(walPages: Int) {
-    heldBack = walPages
-    due = walPages + CheckpointPolicy.pages
   }
 }

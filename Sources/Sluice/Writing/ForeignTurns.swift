@@ -11,7 +11,7 @@ struct ForeignTurns {
   static let lookSeconds = 0.100
 
   private var lookAgain = MonotonicTime(nanoseconds: .min)
-  private var lastGap = MonotonicTime(nanoseconds: .min)
+  private var lastGap: MonotonicTime?
   private var someoneIsThere = false
 
   /// The gap to leave now, in seconds.
@@ -21,7 +21,8 @@ struct ForeignTurns {
       someoneIsThere = look()
       lookAgain = now.advanced(bySeconds: Self.lookSeconds)
     }
-    guard someoneIsThere, now.seconds(since: lastGap) >= Self.everySeconds else { return nil }
+    guard someoneIsThere else { return nil }
+    if let lastGap, now.seconds(since: lastGap) < Self.everySeconds { return nil }
     lastGap = now.advanced(bySeconds: Self.gapSeconds)
     return Self.gapSeconds
   }

@@ -25,13 +25,14 @@ final class Ledger {
   /// - Parameter spool: the spool's random id: several may share a database.
   init(on connection: borrowing Connection, spool: Int64) throws(SQLiteError) {
     self.spool = spool
-    for table in LedgerSchema.tables { try connection.execute(table.sql) }
-    try connection.execute(
-      """
-      INSERT OR IGNORE INTO main._sluice_state VALUES('commit',0);
-      INSERT OR IGNORE INTO main._sluice_state VALUES('version',\(LedgerSchema.version));
-      INSERT OR IGNORE INTO main._sluice_spools VALUES(\(spool),0);
-      """)
+    if !Self.knows(spool, on: connection) {
+      do throws(SQLiteError) {
+        try connection.execute(LedgerSchema.creation(spool: spool))
+      } catch {
+        if !connection.isAutocommit { try? connection.execute("ROLLBACK") }
+        throw error
+      }
+    }
     insertRow = try connection.prepareOwn(
       """
       INSERT INTO main._sluice_ledger(spool,sequence,name,status,finished,
@@ -47,6 +48,13 @@ final class Ledger {
       VALUES(?,?,?,?,?,?)
       """)
     intruder = try connection.prepareOwn(LedgerSchema.intruderQuery)
+  }
+
+  /// Whether everything is there, found without the write lock, which another process may hold.
+  private static func knows(_ spool: Int64, on connection: borrowing Connection) -> Bool {
+    let query = try? connection.prepareOwn(
+      "SELECT 1 FROM main._sluice_spools WHERE spool=\(spool)")
+    return (try? query?.step()) == true
   }
 
   /// Counts this transaction; inside it.
@@ -171,17 +179,21 @@ final class Ledger {
   func prune(
     before limit: Timestamp, most: Int, on connection: borrowing Connection
   ) throws(SQLiteError) -> Bool {
-    let before = connection.totalChanges
+    // Keys grow with time, so the oldest rows are looked at and no others.
     try connection.execute(
       """
-      DELETE FROM main._sluice_ledger WHERE key IN (SELECT key FROM main._sluice_ledger
-        WHERE spool=\(spool) AND finished<\(limit.nanoseconds)
+      DELETE FROM main._sluice_ledger WHERE key IN (SELECT key FROM
+        (SELECT key, finished FROM main._sluice_ledger WHERE spool=\(spool)
           AND key<=(SELECT settled FROM main._sluice_spools WHERE spool=\(spool))
-          AND key<(SELECT max(key) FROM main._sluice_ledger)
-        ORDER BY key LIMIT \(most));
-      DELETE FROM main._sluice_ids WHERE id IN
-        (SELECT id FROM main._sluice_ids WHERE finished<\(limit.nanoseconds) LIMIT \(most));
+          AND key<(SELECT max(key) FROM main._sluice_ledger WHERE spool=\(spool))
+          ORDER BY key LIMIT \(most)) WHERE finished<\(limit.nanoseconds))
       """)
-    return connection.totalChanges - before >= Int64(most)
+    let rows = connection.changes
+    try connection.execute(
+      """
+      DELETE FROM main._sluice_ids WHERE id IN
+        (SELECT id FROM main._sluice_ids WHERE finished<\(limit.nanoseconds) LIMIT \(most))
+      """)
+    return max(rows, connection.changes) >= Int64(most)
   }
 }

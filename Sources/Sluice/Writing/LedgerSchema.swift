@@ -50,6 +50,18 @@ enum LedgerSchema {
     ),
   ]
 
+  /// Makes what is missing, all of it or nothing.
+  static func creation(spool: Int64) -> String {
+    """
+    BEGIN IMMEDIATE;
+    \(tables.map(\.sql).joined(separator: ";\n"));
+    INSERT OR IGNORE INTO main._sluice_state VALUES('commit',0);
+    INSERT OR IGNORE INTO main._sluice_state VALUES('version',\(version));
+    INSERT OR IGNORE INTO main._sluice_spools VALUES(\(spool),0);
+    COMMIT;
+    """
+  }
+
   /// Finds what a job's DDL may have smuggled past the authorizer, which sees neither the new name
   /// of ALTER TABLE … RENAME TO nor what REFERENCES, a trigger or a view mention.
   static let intruderQuery: String = {
@@ -57,7 +69,7 @@ enum LedgerSchema {
     return """
       SELECT type, name FROM main.sqlite_schema
       WHERE tbl_name NOT IN (\(own)) AND
-        (name LIKE '\\_sluice\\_%' ESCAPE '\\' OR sql LIKE '%\\_sluice\\_%' ESCAPE '\\')
+        (lower(name) GLOB '_sluice_*' OR lower(sql) GLOB '*[^a-z0-9_$]_sluice_*')
         OR tbl_name IN (\(own)) AND name NOT IN (\(own)) AND sql IS NOT NULL
       LIMIT 1
       """

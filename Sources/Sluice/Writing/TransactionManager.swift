@@ -15,7 +15,8 @@ enum JobEnd {
 /// Why a transaction was rolled back under the writer's hands.
 enum TransactionLoss {
   /// The job's own SQL did it: `RAISE(ROLLBACK)`, `OR ROLLBACK`, a timeout of an INSERT.
-  case job(JobError)
+  /// `seconds` is how long it ran.
+  case job(JobError, started: Timestamp, seconds: Double)
   /// The job was stopped from outside.
   case interrupted(Interrupt.Reason)
   /// The disk or the memory did it.
@@ -155,7 +156,7 @@ final class TransactionManager {
     _ run: JobRun, _ stop: JobStop, on connection: borrowing Connection
   ) -> JobEnd {
     // Nothing may be issued as if inside a transaction that is gone: it would commit by itself.
-    if connection.isAutocommit { return .transactionLost(loss(of: stop)) }
+    if connection.isAutocommit { return .transactionLost(loss(of: stop, run)) }
     do throws(SQLiteError) {
       connection.authorizer.subject = .engine
       try rollbackTo.run()
@@ -169,7 +170,7 @@ final class TransactionManager {
       do throws(JobStop) {
         return try record(run, .failed, error: error, on: connection)
       } catch {
-        return .transactionLost(loss(of: error))
+        return .transactionLost(loss(of: error, run))
       }
     case .rejected(let error):
       return leave(.rejected(rejection(of: run, error)), on: connection)
@@ -195,9 +196,11 @@ final class TransactionManager {
     }
   }
 
-  private func loss(of stop: JobStop) -> TransactionLoss {
+  private func loss(of stop: JobStop, _ run: JobRun) -> TransactionLoss {
     switch stop {
-    case .failed(let error), .rejected(let error): .job(error)
+    case .failed(let error), .rejected(let error):
+      .job(
+        error, started: run.started, seconds: MonotonicTime.now().seconds(since: run.clock))
     case .interrupted(let reason): .interrupted(reason)
     case .environment(let error): .environment(error)
     case .needsOwnConnection, .needsWriter:

@@ -10,7 +10,8 @@ struct WriteGroup {
   private(set) var commit: Int64 = 0
   /// Outcomes of earlier jobs that ended without effect, recorded in this transaction.
   private var recorded: [Outcome] = []
-  private var settles = false
+  /// The key up to which it says that results are durable as files.
+  private(set) var settledThrough: Int64?
   var members: [Member] = []
   /// Not recorded: valid whatever the COMMIT says.
   var rejected: [Outcome] = []
@@ -19,7 +20,7 @@ struct WriteGroup {
   var count: Int { members.count + rejected.count }
 
   /// Whether there is nothing to commit.
-  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && !settles }
+  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && settledThrough == nil }
 
   var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
 
@@ -30,13 +31,13 @@ struct WriteGroup {
   mutating func open(
     _ session: WriterSession, recording ended: [EndedWrite], settledThrough: Int64?
   ) throws(SQLiteError) {
+    self.settledThrough = settledThrough
     commit = try session.ledger.beginCommit(on: session.connection)
     for write in ended {
       recorded.append(try session.transactions.record(write, on: session.connection))
     }
     if let settledThrough {
       try session.ledger.settle(through: settledThrough, on: session.connection)
-      settles = true
     }
   }
 }

@@ -12,6 +12,19 @@ final class WriterInbox: Sendable {
     case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
     /// Read one recorded result.
     case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
+    /// Forget old rows of the ledger.
+    case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
+
+    /// Answers it where the writer has stopped.
+    func refuse() {
+      let error = SQLiteError(code: 21, message: "the writer has stopped")
+      switch self {
+      case .record: break
+      case .unsettled(let answer): answer(.failure(error))
+      case .result(_, let answer): answer(.failure(error))
+      case .prune(_, _, let answer): answer(.failure(error))
+      }
+    }
   }
 
   enum Work: Sendable {
@@ -37,7 +50,10 @@ final class WriterInbox: Sendable {
     var commands: [Command] = []
     var settledThrough: Int64?
     var running: Running?
+    /// Jobs taken on and not yet answered for.
+    var unanswered = 0
     var isStopping = false
+    var isClosed = false
   }
 
   private let state: Monitor<State>
@@ -51,6 +67,7 @@ final class WriterInbox: Sendable {
   func add(_ writes: [QueuedWrite]) {
     state.withLock { state in
       for write in writes { Self.enqueue(write, &state) }
+      state.unanswered += writes.count
       guard let running = state.running, running.runsAlone else { return }
       // The interrupt itself leaves the job its window, so its running time is no matter here.
       let gives = state.scheduler.wouldPreempt(
@@ -62,7 +79,12 @@ final class WriterInbox: Sendable {
   }
 
   func send(_ command: Command) {
-    state.withLock { $0.commands.append(command) }
+    let isClosed = state.withLock { state in
+      if case .record = command { state.unanswered += 1 }
+      if !state.isClosed { state.commands.append(command) }
+      return state.isClosed
+    }
+    if isClosed { return command.refuse() }
     state.signal()
   }
 
@@ -81,9 +103,26 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
-  var count: Int { state.withLock { $0.scheduler.count } }
+  /// Jobs that wait, run, or have an outcome that is not delivered.
+  var count: Int { state.withLock { $0.unanswered } }
 
   // MARK: From the writer's thread
+
+  /// So many outcomes were delivered.
+  func answered(_ count: Int) { state.withLock { $0.unanswered -= count } }
+
+  /// A command that could not be obeyed yet waits again.
+  func sendBack(_ command: Command) { state.withLock { $0.commands.append(command) } }
+
+  /// Ends everything: commands are refused from now on.
+  func close() {
+    let commands = state.withLock { state in
+      state.isClosed = true
+      defer { state.commands.removeAll() }
+      return state.commands
+    }
+    for command in commands { command.refuse() }
+  }
 
   /// Waits for work; `hasMore` says that there is some that the inbox does not know of.
   func wait(hasMore: Bool, until deadline: MonotonicTime?) -> Work {

@@ -61,6 +61,19 @@ final class WriterSession {
     try? connection.execute("ROLLBACK")
   }
 
+  /// Forgets old rows of the ledger, in a transaction of its own.
+  func prune(before limit: Timestamp, most: Int) throws(SQLiteError) -> Bool {
+    try begin()
+    do throws(SQLiteError) {
+      let hasMore = try ledger.prune(before: limit, most: most, on: connection)
+      try commit()
+      return hasMore
+    } catch {
+      rollback()
+      throw error
+    }
+  }
+
   /// Copies the WAL into the database.
   /// - Returns: false where a reader still needs the WAL.
   func checkpoint(_ mode: Connection.CheckpointMode) -> Bool {

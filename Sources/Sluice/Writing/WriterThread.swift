@@ -14,12 +14,13 @@ final class WriterThread {
   private var session: WriterSession?
   /// Jobs that ended without effect; their rows go into the next transaction.
   private var ended: [EndedWrite] = []
-  /// Jobs whose COMMIT failed, so that nobody knows whether they are done.
-  private var unknown: [UnknownWrite] = []
+  private var unknown = UnknownWrites()
   private var backoff = WriterBackoff()
   private var turns = ForeignTurns()
   private var checkpoints: CheckpointPolicy
   private let reserve: StorageReserve
+  /// The disk was found full: nothing is written until the reserve can be taken again.
+  private var needsRoom = false
 
   init(
     _ configuration: EngineConfiguration, inbox: WriterInbox, observer: any RunObserver,
@@ -35,10 +36,21 @@ final class WriterThread {
   }
 
   /// Opens the database; before `run`, so that a path that cannot work stops the start.
-  func open() throws(SQLiteError) {
+  ///
+  /// A full disk or another process's lock does not: the writer then begins with a pause.
+  func start() throws(SQLiteError) {
+    do throws(SQLiteError) {
+      try open()
+    } catch {
+      guard ResultClass(error.code) == .locked || error.isFull else { throw error }
+      holdOn(error)
+    }
+  }
+
+  private func open() throws(SQLiteError) {
     let inbox = inbox
     session = try WriterSession(configuration) { inbox.isStopping }
-    _ = reserve.take()
+    if !needsRoom { _ = reserve.take() }
   }
 
   /// Works until the inbox says stop.
@@ -57,6 +69,7 @@ final class WriterThread {
 
   private func workOnce() {
     guard let session = openSession() else { return }
+    guard !needsRoom || makeRoom(session) else { return backoff.failed() }
     guard unknown.isEmpty || resolveUnknown(session) else { return }
     guard begin(session) else { return }
     runGroup(session)
@@ -66,13 +79,21 @@ final class WriterThread {
 
   private func close() {
     // An orderly end leaves everything in the database file itself, where no reader prevents it.
-    if let session, (try? session.connection.checkpoint(.truncate)) != nil { reserve.release() }
+    if let session, session.checkpoint(.truncate) { reserve.release() }
     session = nil
+    inbox.close()
+  }
+
+  /// Hands outcomes on.
+  private func hand(_ outcomes: [Outcome]) {
+    if outcomes.isEmpty { return }
+    deliver(outcomes)
+    inbox.answered(outcomes.count)
   }
 
   private func obey(_ command: WriterInbox.Command) {
     if case .record(let write) = command { return ended.append(write) }
-    guard let session = openSession() else { return inbox.send(command) }
+    guard let session = openSession() else { return inbox.sendBack(command) }
     switch command {
     case .record: break
     case .unsettled(let answer):
@@ -82,6 +103,8 @@ final class WriterThread {
         Result { () throws(SQLiteError) in
           try session.ledger.result(ofKey: key, on: session.connection)
         })
+    case .prune(let limit, let most, let answer):
+      answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
     }
   }
 
@@ -115,7 +138,7 @@ final class WriterThread {
       if ResultClass(error.code) == .locked {
         if !inbox.isStopping { chargeWait() }
       } else {
-        if ResultClass(error.code) == .corrupt { self.session = nil }
+        self.session = nil
         holdOn(error)
       }
       return false
@@ -135,20 +158,7 @@ final class WriterThread {
     guard write.failedAttempts > write.ticket.job.retries ?? configuration.maxRetries else {
       return inbox.putBack([write])
     }
-    write.failedAttempts -= 1
-    var document = ResultDocument(of: write.ticket, status: .failed, finished: .now())
-    document.attempts = write.failedAttempts + 1
-    document.error = JobError(
-      .lockTimeout, SluiceCode.busy,
-      "\(who) kept the write lock of \(configuration.path) for more than"
-        + " \(configuration.connectionTimeout) s, \(write.failedAttempts + 1) times",
-      retryable: true,
-      hint: "end or mend that process (a transaction left open?), then drop the job again")
-    // No row of the ledger can be written while the lock is held, so the file has to last.
-    deliver([
-      Outcome(
-        ticket: write.ticket, status: .failed, durability: .resultFile, result: document.rendered())
-    ])
+    hand([LockTimeout.outcome(of: write, holder: who, configuration)])
   }
 
   // MARK: One group
@@ -161,8 +171,8 @@ final class WriterThread {
     do throws(SQLiteError) {
       try group.open(session, recording: ended, settledThrough: settled)
     } catch {
-      if let settled { inbox.settle(through: settled) }
-      return holdOn(error)
+      giveBack(group, session)
+      return takeFailure(error)
     }
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
@@ -170,6 +180,10 @@ final class WriterThread {
       let write = inbox.next(groupCount: group.count, now: .now())
     {
       if write.needsOwnConnection {
+        guard group.isEmpty else {
+          inbox.putBack([write])
+          break
+        }
         session.rollback()
         return runOnOwnConnection(write)
       }
@@ -201,9 +215,7 @@ final class WriterThread {
     case .rejected(let outcome): group.rejected.append(outcome)
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
-      session.rollback()
-      inbox.putBack(group.members.map(\.write))
-      deliver(group.rejected)
+      giveBack(group, session)
       observer.writerRests()
       // A loss that is the job's own doing is judged with nobody beside it.
       takeLoss(loss, of: write, wasAlone: write.runsAlone || group.count == 0)
@@ -212,16 +224,26 @@ final class WriterThread {
     return true
   }
 
+  /// The group is over without a COMMIT: everything that is not decided waits again.
+  private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
+    session.rollback()
+    inbox.putBack(group.members.map(\.write))
+    if let settled = group.settledThrough { inbox.settle(through: settled) }
+    hand(group.rejected)
+  }
+
   private func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
     var write = write
     switch loss {
-    case .job(let error):
+    case .job(let error, let started, let seconds):
       guard wasAlone else {
         write.runsAlone = true
         return inbox.putBack([write])
       }
       ended.append(
-        EndedWrite(write: write, status: .failed, error: error, started: nil, finished: .now()))
+        EndedWrite(
+          write: write, status: .failed, error: error, started: started,
+          finished: started.advanced(bySeconds: seconds), ran: seconds))
     case .interrupted(.cancelled):
       ended.append(
         EndedWrite(
@@ -240,101 +262,105 @@ final class WriterThread {
 
   /// No job is burned by a full disk but the one that is itself what does not fit.
   private func takeStorageFailure(_ error: SQLiteError, of write: QueuedWrite) {
+    // Memory comes back with the rollback, so a job that runs out of it again is what is too large.
+    if error.isOutOfMemory { return charge(write, error) }
+    if error.isFull, let session, makeRoom(session) { return charge(write, error) }
+    inbox.putBack([write])
+    takeFailure(error)
+  }
+
+  private func charge(_ write: QueuedWrite, _ error: SQLiteError) {
     var write = write
-    reserve.release()
-    // The WAL stays as large as the job made it until it is emptied.
-    _ = try? session?.connection.checkpoint(.truncate)
-    let hasRoom = reserve.take()
-    guard ResultCode.name(of: error.primaryCode) == "SQLITE_FULL", hasRoom else {
-      inbox.putBack([write])
-      return holdOn(error)
-    }
     write.storageFailures += 1
     write.runsAlone = true
     guard write.storageFailures > 1 else { return inbox.putBack([write]) }
     var failure = JobError(error)
     failure.retryable = false
-    failure.hint = "the job alone needs more room than the disk has; split it or make room"
+    failure.hint =
+      error.isFull
+      ? "the job alone needs more room than the disk has; split it or make room"
+      : "the job alone needs more memory than there is; split it"
     ended.append(
       EndedWrite(write: write, status: .failed, error: failure, started: nil, finished: .now()))
+  }
+
+  /// The environment failed, and no job is to blame.
+  private func takeFailure(_ error: SQLiteError) {
+    if error.isFull { needsRoom = true }
+    holdOn(error)
+  }
+
+  /// Empties the WAL, which stays as large as the last job made it, and probes the disk.
+  private func makeRoom(_ session: WriterSession) -> Bool {
+    reserve.release()
+    _ = session.checkpoint(.truncate)
+    needsRoom = !reserve.take()
+    return !needsRoom
   }
 
   private func finish(_ group: WriteGroup, _ session: WriterSession) {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
-    } else {
-      Seam.reached(.begun)
-      do throws(SQLiteError) {
-        try session.commit()
-      } catch {
-        return commitFailed(error, group, session)
-      }
-      Seam.reached(.committed)
-      ended.removeAll()
+      return hand(group.rejected)
     }
+    Seam.reached(.begun)
+    do throws(SQLiteError) {
+      try session.commit()
+    } catch {
+      return commitFailed(error, group, session)
+    }
+    Seam.reached(.committed)
+    ended.removeAll()
+    wentWell(group.count, walPages: session.connection.walPages)
+    hand(group.outcomes)
+  }
+
+  private func wentWell(_ jobs: Int, walPages: Int) {
     backoff.succeeded()
     status.resumes()
     status.update { snapshot in
       snapshot.groups += 1
-      snapshot.jobs += Int64(group.count)
-      snapshot.walPages = session.connection.walPages
+      snapshot.commits += 1
+      snapshot.jobs += Int64(jobs)
+      snapshot.walPages = walPages
     }
-    deliver(group.outcomes)
   }
 
   // MARK: After a COMMIT that failed
 
-  /// The live connection may say absent and recovery present: nothing of the group is known until
-  /// a later COMMIT has succeeded.
   private func commitFailed(
     _ error: SQLiteError, _ group: WriteGroup, _ session: WriterSession
   ) {
     session.rollback()
-    unknown += group.members.map { .job($0.write) } + ended.map { .ended($0) }
+    unknown.add(group.members.map(\.write), ended: ended, error: error)
     ended.removeAll()
-    deliver(group.rejected)
+    if let settled = group.settledThrough { inbox.settle(through: settled) }
+    hand(group.rejected)
     self.session = nil
-    holdOn(error)
+    takeFailure(error)
   }
 
   /// - Returns: whether the outcome of every such job is known now.
   private func resolveUnknown(_ session: WriterSession) -> Bool {
+    let cause = unknown.error
     do throws(SQLiteError) {
-      try session.begin()
-      _ = try session.ledger.beginCommit(on: session.connection)
-      try session.commit()
-      let rows = try session.ledger.unsettled(on: session.connection)
-      let known = Dictionary(rows.map { ($0.sequence, $0) }) { _, last in last }
-      var outcomes: [(key: Int64, outcome: Outcome)] = []
-      var absent: [UnknownWrite] = []
-      for write in unknown {
-        guard let row = known[write.ticket.sequence],
-          let result = try session.ledger.result(ofKey: row.key, on: session.connection)
-        else {
-          absent.append(write)
-          continue
+      let known = try unknown.resolve(session)
+      ended += known.ended
+      // There is room again: what filled the disk is looked for among them, one by one.
+      if let cause, cause.isFull {
+        for var write in known.jobs {
+          write.runsAlone = true
+          if known.jobs.count == 1 { charge(write, cause) } else { inbox.putBack([write]) }
         }
-        outcomes.append(
-          (
-            row.key,
-            Outcome(
-              ticket: write.ticket, status: row.status, durability: .ledger(key: row.key),
-              result: result)
-          ))
+      } else {
+        inbox.putBack(known.jobs)
       }
-      unknown.removeAll()
-      for write in absent {
-        switch write {
-        case .job(let write): inbox.putBack([write])
-        case .ended(let write): ended.append(write)
-        }
-      }
-      deliver(outcomes.sorted { $0.key < $1.key }.map(\.outcome))
+      hand(known.done)
       return true
     } catch {
       self.session = nil
-      holdOn(error)
+      takeFailure(error)
       return false
     }
   }
@@ -346,13 +372,15 @@ final class WriterThread {
     defer { observer.writerRests() }
     let solo = SoloTransaction(configuration)
     switch solo.run(write, inbox: inbox) {
-    case .committed(let outcome): deliver([outcome])
-    case .rejected(let outcome): deliver([outcome])
+    case .committed(let outcome):
+      wentWell(1, walPages: session?.connection.walPages ?? 0)
+      hand([outcome])
+    case .rejected(let outcome): hand([outcome])
     case .lost(let loss): takeLoss(loss, of: write, wasAlone: true)
     case .unknown(let error):
-      unknown.append(.job(write))
+      unknown.add([write], ended: [], error: error)
       session = nil
-      holdOn(error)
+      takeFailure(error)
     case .busy:
       inbox.putBack([write])
       chargeWait()
@@ -366,12 +394,7 @@ final class WriterThread {
     case .full: mode = .full
     case .truncate: mode = .truncate
     }
-    if session.checkpoint(mode) {
-      checkpoints.succeeded()
-    } else {
-      checkpoints.wasHeldBack(walPages: session.connection.walPages)
-    }
-    let heldBack = checkpoints.heldBack
+    let heldBack = session.checkpoint(mode) ? 0 : session.connection.walPages
     status.update { $0.heldBackPages = heldBack }
   }
 
@@ -379,18 +402,5 @@ final class WriterThread {
     let path = configuration.path
     let gap = turns.gap(now: .now()) { !LockHolder.all(onDatabase: path).isEmpty }
     if let gap { usleep(UInt32(gap * 1e6)) }
-  }
-}
-
-/// A job whose fate a failed COMMIT left open.
-enum UnknownWrite: Sendable {
-  case job(QueuedWrite)
-  case ended(EndedWrite)
-
-  var ticket: JobTicket {
-    switch self {
-    case .job(let write): write.ticket
-    case .ended(let ended): ended.write.ticket
-    }
   }
 }
