@@ -50,6 +50,8 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
+    try results.removeScratch()
+    let rows = StreamedFileStore(layout) { log.say($0) }
     let settler = Settler(results, engines: engines, log: log)
     publisher = Publisher(results, active: active, settler: settler, counts: counts, log: log)
     intake = JobIntake(
@@ -63,7 +65,7 @@ final class Worker {
       configuration.foreignKeys = database.foreignKeys
       configuration.spool = identity.value
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, record, publisher, log))
+      engines.add(try Self.open(configuration, record, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
     claim = JobClaim(
@@ -76,13 +78,13 @@ final class Worker {
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ publisher: Publisher,
-    _ log: WorkerLog
+    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ rows: StreamedFileStore,
+    _ publisher: Publisher, _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: RunRecorder(record: record), report: { log.say($0) },
+        configuration, observer: RunRecorder(record: record), rows: rows, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       throw WorkerError(

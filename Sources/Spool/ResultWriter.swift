@@ -40,6 +40,20 @@ public struct ResultWriter: Sendable {
     try ScratchFile(layout.results, name)
   }
 
+  /// Removes what a worker that was killed was writing; before anything is written.
+  public func removeScratch() throws(FileError) {
+    for directory in [layout.results, layout.failed] {
+      var reader = try DirectoryReader(directory)
+      while let entry = try reader.next() {
+        let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
+        guard name.first == UInt8(ascii: "."), name.suffix(4).elementsEqual(".tmp".utf8) else {
+          continue
+        }
+        try directory.unlink(entry.name)
+      }
+    }
+  }
+
   /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
   public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
     try ScratchFile(layout.failed, name.text, isResult: false)
@@ -114,7 +128,7 @@ public struct ResultWriter: Sendable {
 
 /// A file being written under a hidden name, which appears under its own when it is published and
 /// not at all when it is not.
-public struct ScratchFile: ~Copyable {
+public struct ScratchFile: ~Copyable, Sendable {
   private let directory: Directory
   private let name: String
   private let scratch: String
@@ -122,12 +136,15 @@ public struct ScratchFile: ~Copyable {
   private let isResult: Bool
   private var isPublished = false
 
-  init(_ directory: Directory, _ name: String, isResult: Bool = true) throws(FileError) {
+  /// - Parameter scratch: its name until it is published, which begins with a dot.
+  init(
+    _ directory: Directory, _ name: String, scratch: String? = nil, isResult: Bool = true
+  ) throws(FileError) {
     self.isResult = isResult
     self.directory = directory
     self.name = name
-    scratch = "." + name + ".tmp"
-    file = try directory.create(scratch)
+    self.scratch = scratch ?? "." + name + ".tmp"
+    file = try directory.create(self.scratch)
   }
 
   deinit {

@@ -1,3 +1,5 @@
+import SQLite
+
 /// Moves what a read returns out of memory, piece by piece, once it is long.
 ///
 /// A class, since the execution that fills it ends by throwing as well as by returning.
@@ -9,24 +11,39 @@ final class ReadOutput {
 
   private let ticket: JobTicket
   private let store: (any RowStore)?
-  private let head: [UInt8]
+  private let document: ResultDocument
   private(set) var streamed: StreamedResult?
   /// Set where the sink failed; the execution then ended for that reason alone.
   private(set) var failure: StorageFailure?
 
-  /// - Parameter head: what the result document begins with, up to its statements.
-  init(_ ticket: JobTicket, store: (any RowStore)?, head: [UInt8]) {
+  /// - Parameter document: the result if all goes well, as far as it is known before the end.
+  init(_ ticket: JobTicket, store: (any RowStore)?, document: ResultDocument) {
     self.ticket = ticket
     self.store = store
-    self.head = head
+    self.document = document
+  }
+
+  /// Whether the whole result document is in the sink.
+  var holdsResult: Bool {
+    if case .result = streamed { return true }
+    return false
   }
 
   /// Takes what has been rendered of the statements so far, if it is enough.
   func offer(_ bytes: inout [UInt8]) throws(JobStop) {
-    if case .rows = streamed { return }
-    guard bytes.count >= (streamed == nil ? Self.resultMax : Self.piece) else { return }
-    guard streamed != nil || store != nil else { return }
-    try take(&bytes)
+    switch streamed {
+    case nil:
+      guard bytes.count >= Self.resultMax, let sink = store?.begin(.result, of: ticket) else {
+        return
+      }
+      streamed = .result(sink)
+      var head = document.renderedAround().head
+      try write(&head, to: sink)
+      try write(&bytes, to: sink)
+    case .result(let sink):
+      if bytes.count >= Self.piece { try write(&bytes, to: sink) }
+    case .rows: return
+    }
   }
 
   /// The sink for the rows of a job that wants them in a file of their own; nil where there is no
@@ -43,47 +60,40 @@ final class ReadOutput {
     try write(&bytes, to: sink)
   }
 
-  private func take(_ bytes: inout [UInt8]) throws(JobStop) {
-    if let sink = streamed?.sink { return try write(&bytes, to: sink) }
-    guard let sink = store?.begin(.result, of: ticket) else { return }
-    streamed = .result(sink)
-    var start = head
-    try write(&start, to: sink)
-    try write(&bytes, to: sink)
-  }
-
   private func write(_ bytes: inout [UInt8], to sink: any RowSink) throws(JobStop) {
     do throws(StorageFailure) {
       try sink.write(&bytes)
     } catch {
-      throw failed(error)
+      fail(error)
+      throw .environment(
+        SQLiteError(code: error.isFull ? 13 : 10, message: error.message))
     }
   }
 
-  /// Ends the sink.
-  /// - Parameter rest: the statements' last bytes with what the document ends with; taken only
-  ///   where the whole result is in the sink.
-  /// - Returns: whether they were taken.
-  func finish(_ rest: () -> [UInt8]) throws(JobStop) -> Bool {
-    guard let streamed else { return false }
-    var isWhole = false
-    if case .result(let sink) = streamed {
-      var bytes = rest()
-      try write(&bytes, to: sink)
-      isWhole = true
-    }
+  /// Ends the sink, if there is one.
+  ///
+  /// - Parameters:
+  ///   - document: the finished result.
+  ///   - statements: the last bytes of its statements.
+  /// - Returns: why it could not be kept, or nil.
+  func finish(_ document: ResultDocument, _ statements: [UInt8]) -> StorageFailure? {
+    guard let streamed else { return nil }
     do throws(StorageFailure) {
+      if case .result(let sink) = streamed {
+        var rest = statements + document.renderedAround().tail
+        try sink.write(&rest)
+      }
       try streamed.sink.finish()
+      return nil
     } catch {
-      throw failed(error)
+      fail(error)
+      return error
     }
-    return isWhole
   }
 
-  private func failed(_ error: StorageFailure) -> JobStop {
+  private func fail(_ error: StorageFailure) {
     failure = error
+    // Lets go of the sink, and so of the room that it takes.
     streamed = nil
-    let code: Int32 = error.isFull ? 13 : 10
-    return .environment(.init(code: code, message: error.message))
   }
 }
