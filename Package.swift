@@ -15,12 +15,13 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CCSV", providers: [.apt(["libcsv-dev"])]),
     .target(name: "CSystem"),
     .target(name: "JSON"),
     .target(name: "SQLite", dependencies: ["CSQLite"]),
     .target(name: "EventLoop", dependencies: ["CLibuv"]),
     .target(name: "Sluice", dependencies: ["SQLite", "JSON", "CSystem"]),
-    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem"]),
+    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem", "CCSV"]),
     .target(
       name: "SluiceWorker",
       dependencies: ["Spool", "EventLoop", "Sluice", "JSON", "TOMLKit"]),

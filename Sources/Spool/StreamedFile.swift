@@ -76,7 +76,7 @@ public final class StreamedFile: RowSink {
       if !state.isDurable {
         // An earlier try may have left a part of it.
         state.scratch = nil
-        var fresh = try makeScratch()
+        let fresh = try makeScratch()
         try fresh.write(state.held)
         state.scratch = consume fresh
       }
