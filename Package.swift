@@ -39,7 +39,7 @@ let package = Package(
     .target(name: "FaultVFS", dependencies: ["CSQLite"], path: "Tests/FaultVFS"),
     .testTarget(
       name: "SluiceTests", dependencies: ["Sluice", "SQLite", "FaultVFS", "JSON", "TestSupport"]),
-    .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
+    .testTarget(name: "SpoolTests", dependencies: ["Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(
       name: "WorkerTests",
