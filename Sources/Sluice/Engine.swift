@@ -100,6 +100,10 @@ public final class Engine: Sendable {
     ])
   }
 
+  /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
+  /// outcomes.
+  public func holdBack(_ isHeldBack: Bool) { inbox.holdBack(isHeldBack) }
+
   /// The result files of all ledger rows up to `key` are durable.
   public func settle(through key: Int64) { inbox.settle(through: key) }
 

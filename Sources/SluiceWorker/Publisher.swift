@@ -2,69 +2,119 @@ import Glibc
 import Sluice
 import Spool
 
-/// Turns outcomes into files, in the order they came: the result first, then the job's own file is
-/// put away. One thread.
+/// Turns outcomes into files, in the order they came but for urgent ones, which go first: the result
+/// first, then the job's own file is put away. One thread.
 ///
-/// Holds the engine back (its `deliver` blocks) while it is behind.
+/// While it is behind, the writers begin urgent jobs only: an urgent result would otherwise wait
+/// behind as many others as the queue holds.
 final class Publisher: Sendable {
-  /// Batches of outcomes in hand: enough to keep the thread busy while the writer commits, few
-  /// enough that an urgent result does not wait behind many.
-  private static let queueMax = 4
+  /// Outcomes in hand at which the writers are held back, some 10 ms of work, and let go again.
+  private static let holdBackAt = 256
+  private static let letGoAt = 128
+  /// Outcomes in hand at which whoever brings more has to wait, whatever they are.
+  private static let queueMax = 4096
 
-  private struct Batch: Sendable {
-    var database: String
-    var outcomes: [Outcome]
+  private struct State: Sendable {
+    var queue = OutcomeQueue()
+    var isHoldingBack = false
+    var isClosed = false
   }
+
+  /// Conditions: there is something to publish; there is room.
+  private static var something: Int { 0 }
+  private static var room: Int { 1 }
 
   private let results: ResultWriter
   private let active: ActiveJobs
   private let settler: Settler
+  private let engines: EngineTable
   private let log: WorkerLog
   private let counts: OutcomeCounts
-  private let queue = BoundedQueue<Batch>(capacity: Publisher.queueMax)
+  private let state = Monitor(State(), conditions: 2)
 
   init(
-    _ results: ResultWriter, active: ActiveJobs, settler: Settler, counts: OutcomeCounts,
-    log: WorkerLog
+    _ results: ResultWriter, active: ActiveJobs, settler: Settler, engines: EngineTable,
+    counts: OutcomeCounts, log: WorkerLog
   ) {
     self.results = results
     self.active = active
     self.settler = settler
+    self.engines = engines
     self.counts = counts
     self.log = log
   }
 
-  /// Blocks while the publisher is behind.
+  /// Blocks while the publisher is far behind.
   func add(_ outcomes: [Outcome], database: String) {
     if outcomes.isEmpty { return }
-    queue.push(Batch(database: database, outcomes: outcomes))
+    let holdsBack = state.wait(for: Self.room) { state -> Bool? in
+      guard state.queue.count < Self.queueMax || state.isClosed else { return nil }
+      state.queue.add(outcomes, database: database)
+      let holdsBack = !state.isHoldingBack && state.queue.count >= Self.holdBackAt
+      if holdsBack { state.isHoldingBack = true }
+      return holdsBack
+    }
+    state.signal(Self.something)
+    if holdsBack == true { for engine in engines.all { engine.holdBack(true) } }
   }
 
   /// No more comes; `run` returns once all is published.
-  func close() { queue.close() }
+  func close() {
+    state.withLock { $0.isClosed = true }
+    state.broadcast(Self.something)
+  }
+
+  private enum Next {
+    case item(OutcomeQueue.Item)
+    case end
+  }
+
+  private func next(until deadline: MonotonicTime?) -> Next? {
+    var letsGo = false
+    let next = state.wait(for: Self.something, until: deadline) { state -> Next? in
+      guard let item = state.queue.next() else { return state.isClosed ? .end : nil }
+      if state.isHoldingBack, state.queue.count <= Self.letGoAt {
+        state.isHoldingBack = false
+        letsGo = true
+      }
+      return .item(item)
+    }
+    if letsGo {
+      for engine in engines.all { engine.holdBack(false) }
+      state.broadcast(Self.room)
+    }
+    return next
+  }
 
   /// The thread's body.
   func run() {
     var batch = settler.begin()
     /// Reads of the batch before, which the settler has not finished yet perhaps.
     var handedOver: [String: ClaimedName] = [:]
+    var highest: [String: Int64] = [:]
     while true {
-      let deadline = batch.isEmpty ? nil : max(batch.deadline, .now().advanced(bySeconds: 0.01))
-      if let next = queue.pop(until: deadline) {
-        for outcome in next.outcomes {
-          publish(outcome, database: next.database, batch, handedOver)
+      let deadline =
+        batch.isEmpty ? nil : max(batch.deadline, .now().advanced(bySeconds: 0.01))
+      switch next(until: deadline) {
+      case .item(let item):
+        publish(item.outcome, database: item.database, batch, handedOver)
+        if case .ledger(let key) = item.outcome.durability {
+          highest[item.database] = max(highest[item.database] ?? key, key)
         }
-      } else if queue.isClosed, queue.count == 0 {
-        settler.finish(batch)
-        return
+      case .end:
+        batch.limitKeys(highest: highest) { _ in nil }
+        return settler.finish(batch)
+      case nil: break
       }
-      if batch.isDue(at: .now()) {
-        // Read before it is handed over, when it is the settler's.
-        let reads = batch.reads
-        if settler.settle(batch) {
-          handedOver = reads
-          batch = settler.begin()
-        }
+      guard batch.isDue(at: .now()) else { continue }
+      // Before it is handed over, when it is the settler's.
+      let reads = batch.reads
+      batch.limitKeys(highest: highest) { database in
+        state.withLock { $0.queue.lowestKey(of: database) }
+      }
+      if settler.settle(batch) {
+        handedOver = reads
+        batch = settler.begin()
       }
     }
   }
@@ -86,7 +136,7 @@ final class Publisher: Sendable {
           log.say("cannot publish results: \(error); trying again until it works")
         }
         patience.rest()
-        if queue.isClosed, patience.isSpent { return }
+        if patience.isSpent, state.withLock({ $0.isClosed }) { return }
       }
     }
     counts.count(outcome.status)

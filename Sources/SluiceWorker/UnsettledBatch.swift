@@ -9,8 +9,11 @@ final class UnsettledBatch: @unchecked Sendable {
   /// Seconds between the first result and its settling: results appear at once in any case, and
   /// each sync of the file system costs some milliseconds of everybody's disk.
   static let interval = 0.5
-  /// Jobs in a batch: bounds the work after a failed sync and the files hidden in `active/`.
+  /// Jobs in a batch: bounds the work after a failed sync.
   static let jobsMax = 20_000
+  /// Reads in a batch: their files are removed once it is settled, better while others still run
+  /// than all at the end.
+  static let readsMax = 5000
 
   struct Row {
     var database: String
@@ -32,7 +35,7 @@ final class UnsettledBatch: @unchecked Sendable {
 
   func isDue(at now: MonotonicTime) -> Bool {
     if isEmpty { return false }
-    return now >= deadline || rows.count + reads.count >= Self.jobsMax
+    return now >= deadline || rows.count >= Self.jobsMax || reads.count >= Self.readsMax
   }
 
   func add(key: Int64, database: String, result: String) {
@@ -55,6 +58,7 @@ final class UnsettledBatch: @unchecked Sendable {
   func add(contentsOf earlier: UnsettledBatch) {
     start()
     rows = earlier.rows + rows
+    keys.merge(earlier.keys) { max($0, $1) }
     reads.merge(earlier.reads) { own, _ in own }
   }
 
@@ -62,10 +66,17 @@ final class UnsettledBatch: @unchecked Sendable {
     if isEmpty { deadline = MonotonicTime.now().advanced(bySeconds: Self.interval) }
   }
 
-  /// The highest key of each database.
-  var keys: [String: Int64] {
-    rows.reduce(into: [:]) { keys, row in
-      keys[row.database] = max(keys[row.database] ?? row.key, row.key)
+  /// The highest key of each database up to which all results are published.
+  private(set) var keys: [String: Int64] = [:]
+
+  /// Sets `keys`.
+  /// - Parameters:
+  ///   - highest: the highest key of each database that was ever published.
+  ///   - lowestWaiting: the lowest one of a database that is not: urgent results overtake others.
+  func limitKeys(highest: [String: Int64], lowestWaiting: (String) -> Int64?) {
+    keys = highest
+    for (database, key) in highest {
+      if let lowest = lowestWaiting(database) { keys[database] = min(key, lowest - 1) }
     }
   }
 }

@@ -54,6 +54,15 @@ public struct OpenFile: ~Copyable, Sendable {
     #endif
   }
 
+  /// Maps its first `length` bytes, shared and for writing; whoever asked unmaps them.
+  func map(_ length: Int) throws(FileError) -> UnsafeMutableRawPointer {
+    let address = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    guard let address, address != MAP_FAILED else {
+      throw FileError(.open, path: path, errno: errno)
+    }
+    return address
+  }
+
   public func status() throws(FileError) -> FileStatus {
     var raw = sluice_statx()
     try tryStatus(&raw).get(.status, path)

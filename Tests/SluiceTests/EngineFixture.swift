@@ -222,7 +222,7 @@ extension Job {
 }
 
 extension JobStatement {
-  init(_ sql: String, _ values: [Value] = [], expect: Expectation? = nil) {
+  init(_ sql: String, _ values: [Value] = [], expect: Sluice.Expectation? = nil) {
     self.init(
       sql: sql,
       parameters: values.isEmpty ? .none : .once(.positional(values.map { .value($0) })),

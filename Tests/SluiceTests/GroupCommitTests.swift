@@ -95,7 +95,7 @@ struct GroupCommitTests {
     let result = try fixture.run("INSERT INTO t VALUES(1); INSERT INTO t VALUES(nosuch)")
     #expect(result.status == .failed && result.kind == "sql" && result.code == "SQLITE_ERROR")
     #expect(result["error/statement"] == "1")
-    #expect(result["error/offset"] == "47")
+    #expect(result["error/offset"] == "46")
     #expect(try fixture.integer("SELECT count(*) FROM t") == 0)
   }
 

@@ -90,13 +90,15 @@ struct LostGroupTests {
         CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE child(p REFERENCES parent);
         """
     ) { $0.foreignKeys = true }
-    let healed = "INSERT INTO child VALUES(5); INSERT INTO parent VALUES(5)"
+    func healed(_ id: Int) -> String {
+      "INSERT INTO child VALUES(\(id)); INSERT INTO parent VALUES(\(id))"
+    }
     let jobs = try fixture.inOneGroup {
       [
-        fixture.submit("PRAGMA defer_foreign_keys=ON; " + healed),
-        fixture.submit(healed),
+        fixture.submit("PRAGMA defer_foreign_keys=ON; " + healed(5)),
+        fixture.submit(healed(6)),
         fixture.submit("PRAGMA defer_foreign_keys=ON; INSERT INTO child VALUES(9)"),
-        fixture.submit("INSERT INTO child VALUES(8); INSERT INTO parent VALUES(8)"),
+        fixture.submit(healed(8)),
       ]
     }
     let results = try fixture.results(jobs)

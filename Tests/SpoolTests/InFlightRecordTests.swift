@@ -15,20 +15,20 @@ struct InFlightRecordTests {
   }
 
   /// What the worker of `record` runs as one group.
-  private func run(_ group: [UInt64], in record: InFlightRecord) throws {
-    for (index, sequence) in group.enumerated() { try record.begin(sequence, index: index) }
+  private func run(_ group: [UInt64], in record: InFlightRecord) {
+    for (index, sequence) in group.enumerated() { record.begin(sequence, index: index) }
   }
 
   @Test("the next worker sees the group and the readers' jobs that had begun and not ended")
   func survives() throws {
     let record = try record()
     #expect(record.left.isEmpty)
-    try run([1, 2, 7], in: record)
-    try record.endGroup()
-    try run([4, 5], in: record)
-    try record.begin(8, reader: 0)
-    try record.begin(9, reader: 1)
-    try record.end(reader: 0)
+    run([1, 2, 7], in: record)
+    record.endGroup()
+    run([4, 5], in: record)
+    record.begin(8, reader: 0)
+    record.begin(9, reader: 1)
+    record.end(reader: 0)
     #expect(try self.record("other").left.isEmpty)
     #expect(try self.record().left == [4, 5, 9])
     #expect(try self.record().left.isEmpty)
@@ -38,8 +38,8 @@ struct InFlightRecordTests {
   func bounds() throws {
     let record = try record()
     let group = (1...InFlightRecord.groupMax).map(UInt64.init)
-    try run(group, in: record)
-    try record.begin(5000, reader: InFlightRecord.readersMax - 1)
+    run(group, in: record)
+    record.begin(5000, reader: InFlightRecord.readersMax - 1)
     #expect(try self.record().left == Set(group + [5000]))
     try spool.layout.root.replaceDurably(".inflight-main", with: [1, 2, 3])
     #expect(try self.record().left.isEmpty)

@@ -52,8 +52,15 @@ final class WriterInbox: Sendable {
     var running: Running?
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
+    /// Results are published more slowly than jobs are done: only urgent ones begin.
+    var isHeldBack = false
     var isStopping = false
     var isClosed = false
+
+    /// Whether a group has a job to begin with.
+    var hasRunnable: Bool {
+      isHeldBack ? scheduler.mostUrgentWaiting == .urgent : scheduler.hasRunnable
+    }
   }
 
   private let state: Monitor<State>
@@ -94,6 +101,12 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
+  /// While `isHeldBack`, no job but an urgent one begins.
+  func holdBack(_ isHeldBack: Bool) {
+    state.withLock { $0.isHeldBack = isHeldBack }
+    if !isHeldBack { state.signal() }
+  }
+
   /// No group begins any more; a job that runs alone for long is stopped and stays unfinished.
   func stop() {
     state.withLock { state in
@@ -129,7 +142,7 @@ final class WriterInbox: Sendable {
     let work = state.wait(until: deadline) { state -> Work? in
       if !state.commands.isEmpty { return .command(state.commands.removeFirst()) }
       if state.isStopping { return .stop }
-      let waits = state.scheduler.hasRunnable || state.settledThrough != nil
+      let waits = state.hasRunnable || state.settledThrough != nil
       return waits || hasMore ? .group : nil
     }
     return work ?? .nothing
@@ -144,9 +157,13 @@ final class WriterInbox: Sendable {
   func beginGroup() { state.withLock { $0.scheduler.beginGroup() } }
 
   /// The next job of the group, which holds `count` so far; nil closes the group.
-  func next(groupCount count: Int, now: Timestamp) -> QueuedWrite? {
+  ///
+  /// A group with an urgent job is not filled up with others, which its commit would wait for.
+  func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      guard !state.isStopping, let next = state.scheduler.peek(now: now) else { return nil }
+      guard !state.isStopping, state.hasRunnable, let next = state.scheduler.peek(now: now)
+      else { return nil }
+      if hasUrgent, next.lane != .urgent { return nil }
       if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
       return state.scheduler.next(now: now)?.element
     }

@@ -176,9 +176,11 @@ final class WriterThread {
     }
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
+    var hasUrgent = false
     while group.members.count < configuration.groupSize,
-      let write = inbox.next(groupCount: group.count, now: .now())
+      let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
+      hasUrgent = hasUrgent || write.ticket.priority == .urgent
       if write.needsOwnConnection {
         guard group.isEmpty else {
           inbox.putBack([write])
@@ -346,6 +348,8 @@ final class WriterThread {
     let cause = unknown.error
     do throws(SQLiteError) {
       let known = try unknown.resolve(session)
+      backoff.succeeded()
+      status.resumes()
       ended += known.ended
       // There is room again: what filled the disk is looked for among them, one by one.
       if let cause, cause.isFull {
