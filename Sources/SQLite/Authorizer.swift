@@ -164,6 +164,9 @@ public final class Authorizer {
       noteFunction(second)
     case SQLITE_PRAGMA:
       traits.insert(.volatile)
+      if leadingKeyword == .pragma, !traits.contains(.settingPragma) {
+        traits.insert(.introspection)
+      }
     default:
       break
     }

@@ -119,7 +119,11 @@ struct JobExecution {
 
   private mutating func admit(_ prepared: Statement) throws(JobStop) {
     if !prepared.traits.isDisjoint(with: settings.unshareable) { throw .needsOwnConnection }
-    if settings.subject == .reader, !prepared.isReadOnly { throw .needsWriter }
+    if settings.subject == .reader, !prepared.isReadOnly, !prepared.isExplain,
+      !prepared.traits.contains(.introspection)
+    {
+      throw .needsWriter
+    }
     if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows) {
       throw .rejected(
         .forbidden(
@@ -204,7 +208,7 @@ struct JobExecution {
         let goesOn = try add(prepared, to: &output)
         if !goesOn { break }
       }
-      output.end(prepared, &writer)
+      try end(prepared, &output)
       if prepared.traits.contains(.writesRows) {
         hasChangedRows = true
         output.changes += connection.changes
@@ -218,6 +222,17 @@ struct JobExecution {
 
   /// Set where a row itself could not be taken; the loop above throws SQLite's errors only.
   private var rowStop: JobStop?
+
+  private mutating func end(
+    _ prepared: Statement, _ output: inout StatementOutput
+  ) throws(SQLiteError) {
+    do throws(JobStop) {
+      try output.end(prepared, &writer)
+    } catch {
+      rowStop = error
+      throw .interrupted
+    }
+  }
 
   private mutating func add(
     _ row: Statement, to output: inout StatementOutput

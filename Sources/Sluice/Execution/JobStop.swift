@@ -33,6 +33,12 @@ extension JobStop {
         ? .needsWriter : .rejected(.forbidden(denial.message, statement, hint: denial.hint))
       return
     }
+    // SQLite refuses these by itself, before it asks the authorizer.
+    if error.message.hasPrefix("table sqlite_"), error.message.hasSuffix("may not be modified") {
+      self = .rejected(
+        .forbidden(error.message, statement, hint: "change the schema with CREATE, ALTER and DROP"))
+      return
+    }
     switch ResultClass(error.code) {
     case .interrupt:
       guard let reason, reason != .timeout else {

@@ -41,9 +41,9 @@ struct StatementOutput {
   }
 
   /// After the last row: a statement without rows still tells its columns.
-  mutating func end(_ statement: Statement, _ writer: inout JSONWriter) {
+  mutating func end(_ statement: Statement, _ writer: inout JSONWriter) throws(JobStop) {
     guard names == nil, statement.columnCount > 0 else { return }
-    try? begin(statement, &writer)
+    try begin(statement, &writer)
   }
 
   private mutating func begin(

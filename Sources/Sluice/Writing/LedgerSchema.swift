@@ -71,6 +71,8 @@ enum LedgerSchema {
       WHERE tbl_name NOT IN (\(own)) AND
         (lower(name) GLOB '_sluice_*' OR lower(sql) GLOB '*[^a-z0-9_$]_sluice_*')
         OR tbl_name IN (\(own)) AND name NOT IN (\(own)) AND sql IS NOT NULL
+      UNION ALL SELECT type, name FROM temp.sqlite_schema
+        WHERE lower(sql) GLOB '*[^a-z0-9_$]_sluice_*'
       LIMIT 1
       """
   }()
