@@ -45,7 +45,8 @@ let package = Package(
       name: "WorkerTests",
       dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(
-      name: "CrashTests", dependencies: ["SluiceCLI", "SluiceWorker", "TestSupport"]),
+      name: "CrashTests",
+      dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "SQLite", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

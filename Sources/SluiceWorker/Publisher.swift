@@ -1,6 +1,7 @@
 import Glibc
 import Sluice
 import Spool
+import Synchronization
 
 /// Turns outcomes into files, in the order they came but for urgent ones, which go first: the result
 /// first, then the job's own file is put away. One thread.
@@ -31,6 +32,7 @@ final class Publisher: Sendable {
   private let log: WorkerLog
   private let counts: OutcomeCounts
   private let state = Monitor(State(), conditions: 2)
+  private let passing = Mutex(())
 
   init(
     _ results: ResultWriter, active: ActiveJobs, settler: Settler, engines: EngineTable,
@@ -55,7 +57,16 @@ final class Publisher: Sendable {
       return holdsBack
     }
     state.signal(Self.something)
-    if holdsBack == true { for engine in engines.all { engine.holdBack(true) } }
+    if holdsBack == true { passHoldOn() }
+  }
+
+  /// Tells the engines what holds at this moment. One caller at a time, each reading the state
+  /// anew: a late "hold back" must not be the last word after "let go".
+  private func passHoldOn() {
+    passing.withLock { _ in
+      let isHoldingBack = state.withLock { $0.isHoldingBack }
+      for engine in engines.all { engine.holdBack(isHoldingBack) }
+    }
   }
 
   /// No more comes; `run` returns once all is published.
@@ -80,7 +91,7 @@ final class Publisher: Sendable {
       return .item(item)
     }
     if letsGo {
-      for engine in engines.all { engine.holdBack(false) }
+      passHoldOn()
       state.broadcast(Self.room)
     }
     return next

@@ -1,4 +1,5 @@
 import Sluice
+import Spool
 
 /// Runs a worker on the calling thread until it has ended.
 /// - Returns: the exit code of the process.
@@ -13,13 +14,21 @@ public func runWorker(options: RunOptions) -> Int32 {
     var settings = WorkerSettings(loaded.settings)
     settings.once = options.once
     let worker = try Worker(settings, log: log)
-    log.say("working on \(settings.spool)")
     return try worker.run()
   } catch let error as SettingsError {
     log.say("\(error)")
     return error.exitCode
   } catch {
     log.say("cannot go on: \(WorkerError(error))")
-    return 1
+    return exitCode(of: error)
+  }
+}
+
+/// The numbers of sysexits(3) where the command line or a file it names is at fault, else 1.
+private func exitCode(of error: any Error) -> Int32 {
+  switch error {
+  case let error as SpoolError where [.missing, .notADirectory].contains(error.kind): 64
+  case let error as WorkerError: error.exitCode
+  default: 1
   }
 }

@@ -6,9 +6,11 @@ import Spool
 /// `@unchecked Sendable`: filled by the publisher's thread, then handed to the settler's through a
 /// queue, after which the publisher never touches it again.
 final class UnsettledBatch: @unchecked Sendable {
-  /// Seconds between the first result and its settling: results appear at once in any case, and
-  /// each sync of the file system costs some milliseconds of everybody's disk.
+  /// Seconds from one settling to the next, and from a first result to its settling at the latest:
+  /// results appear at once in any case, and each sync costs everybody's disk some milliseconds.
   static let interval = 0.5
+  /// Seconds without another result after which the sync disturbs nobody.
+  static let idle = 0.05
   /// Jobs in a batch: bounds the work after a failed sync.
   static let jobsMax = 20_000
   /// Reads in a batch: their files are removed once it is settled, better while others still run
@@ -27,9 +29,17 @@ final class UnsettledBatch: @unchecked Sendable {
   private(set) var rows: [Row] = []
   /// Reads, by the name of their result: their files stay in `active/` until it is durable.
   private(set) var reads: [String: ClaimedName] = [:]
-  private(set) var deadline = MonotonicTime(nanoseconds: .max)
+  private let began = MonotonicTime.now()
+  private var first = MonotonicTime(nanoseconds: .max)
+  private var last = MonotonicTime(nanoseconds: .max)
 
   init(_ sync: consuming SettleBatch?) { self.sync = sync }
+
+  /// When it is to be settled, if nothing is added.
+  var deadline: MonotonicTime {
+    let quiet = max(last.advanced(bySeconds: Self.idle), began.advanced(bySeconds: Self.interval))
+    return min(quiet, first.advanced(bySeconds: Self.interval))
+  }
 
   var isEmpty: Bool { rows.isEmpty && reads.isEmpty }
 
@@ -63,7 +73,8 @@ final class UnsettledBatch: @unchecked Sendable {
   }
 
   private func start() {
-    if isEmpty { deadline = MonotonicTime.now().advanced(bySeconds: Self.interval) }
+    last = .now()
+    if isEmpty { first = last }
   }
 
   /// The highest key of each database up to which all results are published.

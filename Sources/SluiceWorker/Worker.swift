@@ -35,6 +35,9 @@ final class Worker {
   private var restUntil: MonotonicTime?
   private var restPatience = 0.05
   private var pending: [String: [JobTicket]] = [:]
+  /// Claimed jobs whose files could not be read yet.
+  private var unread: [ClaimedName] = []
+  private let suspects: SuspectList
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
@@ -68,13 +71,14 @@ final class Worker {
       engines.add(try Self.open(configuration, record, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
+    suspects = start.suspects
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
     threads.append(try OwnedThread(name: "settler") { settler.run() })
     try watch()
-    readmit(start)
+    readmit(start.runAgain)
   }
 
   private static func open(
@@ -87,10 +91,12 @@ final class Worker {
         configuration, observer: RunRecorder(record: record), rows: rows, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
-      throw WorkerError(
+      var failure = WorkerError(
         "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
         hint: error.code == "SQLITE_NOTADB"
           ? "give another path, or move that file away" : "see that its directory is writable")
+      if error.code == "SQLITE_NOTADB" { failure.exitCode = 65 }
+      throw failure
     }
   }
 
@@ -143,6 +149,7 @@ final class Worker {
       for stop in stops { stop.close() }
       reload.close()
     }
+    log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
       let deadline = tick(now)
@@ -174,6 +181,7 @@ final class Worker {
     if state.isStopping { return next }
     if let rest = restUntil, now < rest { return .at(rest) }
     restUntil = nil
+    if !unread.isEmpty { readmit(takeUnread()) }
     var claims = Self.claimsPerTick
     for scanner in scanners {
       if step(scanner, &claims, now) { next = .now }
@@ -211,7 +219,6 @@ final class Worker {
     switch outcome {
     case .claimed(let job):
       restPatience = 0.05
-      Seam.reached(.claimed)
       admit(job)
     case .rejected(let name, let error):
       active.add(name, bytes: 0)
@@ -223,8 +230,7 @@ final class Worker {
     case .unavailable(let error):
       log.say("claiming rests: \(error)")
       scanner.request()
-      restUntil = MonotonicTime.now().advanced(bySeconds: restPatience)
-      restPatience = min(2, restPatience * 2)
+      rest()
       return false
     }
     return true
@@ -241,9 +247,20 @@ final class Worker {
         intake.reject(
           job.name, job.identity,
           JobError(.request, SluiceCode.badFile, "this worker runs .json jobs only")))
-    case .unread(let error):
-      log.say("cannot read a claimed job, which waits for the next start: \(error)")
+    case .unread(let error): postpone(job.name, error)
     }
+  }
+
+  /// The machine is at fault: a claimed job is read again after a rest.
+  private func postpone(_ name: ClaimedName, _ error: FileError) {
+    if restPatience < 0.1 { log.say("cannot read a claimed job; trying until it works: \(error)") }
+    unread.append(name)
+    rest()
+  }
+
+  private func rest() {
+    restUntil = MonotonicTime.now().advanced(bySeconds: restPatience)
+    restPatience = min(2, restPatience * 2)
   }
 
   private func handle(_ verdict: JobIntake.Verdict, alone: Bool = false) {
@@ -266,22 +283,26 @@ final class Worker {
     pending.removeAll(keepingCapacity: true)
   }
 
-  /// Jobs that the worker before had claimed.
-  private func readmit(_ start: WorkerRecovery.Start) {
-    for name in start.runAgain {
+  private func takeUnread() -> [ClaimedName] {
+    defer { unread.removeAll() }
+    return unread
+  }
+
+  /// Jobs that have been claimed before, by this worker or the one before it.
+  private func readmit(_ names: [ClaimedName]) {
+    for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
-        if start.suspects.poison.contains(name.sequence) {
+        if suspects.poison.contains(name.sequence) {
           giveUp(job)
         } else {
-          admit(job, alone: start.suspects.isSuspect(name.sequence))
+          admit(job, alone: suspects.isSuspect(name.sequence))
         }
       case .rejected(let name, let error):
         active.add(name, bytes: 0)
         handle(intake.reject(name, nil, error))
       case .gone, .waiting: break
-      case .refused(let error), .unavailable(let error):
-        log.say("cannot read a claimed job, which waits for the next start: \(error)")
+      case .refused(let error), .unavailable(let error): postpone(name, error)
       }
     }
     submit()
@@ -304,7 +325,9 @@ final class Worker {
 
   // MARK: The end
 
-  private var isIdle: Bool { active.count == 0 && scanners.allSatisfy(\.isExhausted) }
+  private var isIdle: Bool {
+    active.count == 0 && unread.isEmpty && scanners.allSatisfy(\.isExhausted)
+  }
 
   private func end() throws -> Int32 {
     for engine in engines.all { engine.stop() }
@@ -313,7 +336,7 @@ final class Worker {
     for watch in watches { watch.close() }
     wakeup.close()
     try lock.markClean()
-    let left = active.count
+    let left = active.count + unread.count
     if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1

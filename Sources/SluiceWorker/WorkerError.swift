@@ -6,6 +6,8 @@ import Spool
 public struct WorkerError: Error, Sendable, CustomStringConvertible {
   public var message: String
   public var hint: String?
+  /// What the process is to exit with.
+  var exitCode: Int32 = 1
 
   init(_ message: String, hint: String? = nil) {
     self.message = message

@@ -64,16 +64,24 @@ final class WorkerRecovery {
       }
     }
     try sync.settle()
-    for engine in engines.all {
-      if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
-    }
     for (file, action) in putAway { try put(file, away: action, results) }
     for (twin, action) in twinActions { try put(twin, away: action, results) }
+    try settleRows(engines, results)
     try unhide(start.runAgain)
     return start
   }
 
   private var settledKeys: [String: Int64] = [:]
+
+  /// The next start asks only for rows that are not settled: a job whose row is must not have a file
+  /// in `active/` that would run again, nor get one back from a power failure.
+  private func settleRows(_ engines: EngineTable, _ results: ResultWriter) throws {
+    if settledKeys.isEmpty { return }
+    try results.beginSettling().settle()
+    for engine in engines.all {
+      if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
+    }
+  }
 
   private func unsettledRows(_ engines: EngineTable) throws -> [UInt64: Row] {
     var rows: [UInt64: Row] = [:]
@@ -85,7 +93,7 @@ final class WorkerRecovery {
         rows[UInt64(row.sequence)] = Row(
           engine: engine, row: row, laterEnded: (newest[row.name] ?? row.key) > row.key)
       }
-      settledKeys[engine.configuration.name] = found.last?.key
+      if let last = found.last { settledKeys[engine.configuration.name] = last.key }
     }
     return rows
   }

@@ -70,6 +70,7 @@ public struct JobClaim {
     do throws(FileError) {
       guard let status = try layout.active.status(text) else { return .gone }
       guard status.kind == .regular else { return .rejected(name, .notRegular) }
+      if status.links > 1 { return .rejected(name, .linked) }
       let file = try layout.active.open(text)
       return read(file, name, try file.status())
     } catch {

@@ -32,7 +32,6 @@ public struct ResultWriter: Sendable {
     try scratch.write(content)
     try scratch.sync()
     try scratch.publish()
-    Seam.reached(.published)
   }
 
   /// A result that is written in pieces (`x.jsonl`, `x.rows.csv`).

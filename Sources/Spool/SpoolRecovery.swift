@@ -30,7 +30,8 @@ public enum ResultState: Sendable, CaseIterable {
 ///   a reboot and only for unsettled rows, and put away likewise. (A settled row's renames are
 ///   durable with its result.)
 /// - A `.jsonl` or an import has a row here only when it is finished: chunks are progress, no end.
-/// - Order for the worker: all results first, one settling for them, the rows settled, then the files.
+/// - Order for the worker: all results first, one settling for them, then the files, one settling for
+///   their renames, and the rows settled last: whoever finds a settled row finds no file of its job.
 public struct SpoolRecovery: Sendable, Hashable {
   public enum Row: Sendable, Hashable {
     case none

@@ -1,0 +1,61 @@
+import Spool
+import TestSupport
+import Testing
+
+extension CrashTests {
+  @Suite("Kills at named points") struct SeamKillTests {
+    /// Beyond these the small load has no more passings.
+    private static let passingsMax = ["claimed": 16, "begun": 4, "committed": 4, "published": 16]
+
+    @Test(
+      "a worker killed at a seam leaves nothing that the next does not put right",
+      arguments: ["claimed", "begun", "committed", "published", "settled"])
+    func kill(seam: String) throws {
+      let passings = Self.passingsMax[seam] ?? 2
+      var died = 0
+      for passing in [1, 2, 3, 4, 7, 11, 16] where passing <= passings {
+        if try kill(at: "\(seam):\(passing)", thenAt: nil) { died += 1 }
+      }
+      #expect(died > 0, "the seam \(seam) is not passed")
+    }
+
+    @Test(
+      "a worker killed while it puts right what the one before left harms nothing",
+      arguments: ["claimed:9", "committed:1", "committed:2", "published:1", "published:5"])
+    func killTwice(first: String) throws {
+      for second in ["published:1", "published:2", "begun:1", "committed:1", "settled:1"] {
+        try kill(at: first, thenAt: second)
+      }
+    }
+
+    /// - Returns: whether the worker met that point at all.
+    @discardableResult
+    private func kill(at first: String, thenAt second: String?) throws -> Bool {
+      let spool = try TemporarySpool()
+      try spool.drop("schema.json", LoadKind.schema, lane: .urgent)
+      let dropped = try dropLoad(on: spool)
+      let killed = try WorkerProcess.once(on: spool, crashAt: first)
+      if let second { try WorkerProcess.once(on: spool, crashAt: second) }
+      let last = try WorkerProcess.once(on: spool)
+      // It fails jobs of this load, unless those before it came so far.
+      #expect([.exited(0), .exited(1)].contains(last.end), "\(first): \(last.errors)")
+      #expect(try spool.parsedResult("schema.json")?.status == "done")
+      try spool.layout.results.unlink("schema.json")
+      try LoadVerdict.check(spool, dropped: dropped)
+      return killed.end == .killed(by: 9)
+    }
+
+    /// One job of each kind, in one lane: their order is that of the claims.
+    private func dropLoad(on spool: TemporarySpool) throws -> [String] {
+      var dropped: [String] = []
+      for (index, kind) in LoadKind.allCases.enumerated() {
+        let key = "seam-\(index)"
+        for name in kind.names(key: key) {
+          try spool.drop(name, kind.content(key: key))
+          dropped.append(name)
+        }
+      }
+      return dropped
+    }
+  }
+}
