@@ -127,6 +127,10 @@ public struct JSONWriter: Sendable {
     bytes.append(contentsOf: json)
   }
 
+  /// The same for text that is known beforehand, such as a quoted key with its colon, whose value
+  /// the caller then appends to `bytes`.
+  public mutating func raw(_ json: StaticString) { word(json) }
+
   // MARK: Bytes
 
   /// Before every key and value: the comma that the last one left due.

@@ -28,6 +28,7 @@ public struct Connection: ~Copyable {
   public init(
     path: String, role: Role, foreignKeys: Bool = false, statements: Int = 256
   ) throws(SQLiteError) {
+    _ = Self.libraryIsConfigured
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     if role == .writer { flags |= SQLITE_OPEN_CREATE }
@@ -52,6 +53,10 @@ public struct Connection: ~Copyable {
     hooks.cache.removeAll()
     sqlite3_close_v2(handle)
   }
+
+  /// Without statistics of memory, whose mutex all threads would share at every allocation. In vain,
+  /// and harmless, where the library is in use already.
+  private static let libraryIsConfigured = sluice_config_memstatus(0) == SQLITE_OK
 
   private static func configure(
     _ handle: OpaquePointer, role: Role, foreignKeys: Bool

@@ -61,7 +61,9 @@ struct ConnectionTests {
     let writer = try Connection(path: scratch.path, role: .writer)
     try writer.execute("CREATE TABLE t(a)")
     let reader = try Connection(path: scratch.path, role: .reader)
-    let refused = #expect(throws: SQLiteError.self) { try reader.execute("INSERT INTO t VALUES(1)") }
+    let refused = #expect(throws: SQLiteError.self) {
+      try reader.execute("INSERT INTO t VALUES(1)")
+    }
     #expect(refused?.name == "SQLITE_READONLY")
   }
 
@@ -146,7 +148,8 @@ struct ConnectionTests {
     for (sql, traits) in [
       ("INSERT INTO t VALUES(1)", [.writesRows]), ("SELECT a FROM t", []),
       ("WITH x AS (SELECT 1) DELETE FROM t", [.writesRows]), ("EXPLAIN DELETE FROM t", []),
-      ("CREATE TABLE u(a)", [.schemaChange]), ("CREATE TEMP TABLE u(a)", [.schemaChange, .temporary]),
+      ("CREATE TABLE u(a)", [.schemaChange]),
+      ("CREATE TEMP TABLE u(a)", [.schemaChange, .temporary]),
       ("SELECT changes()", [.counters, .volatile]), ("SELECT random()", [.volatile]),
       ("PRAGMA foreign_keys=ON", [.settingPragma, .foreignKeysPragma, .volatile]),
       ("PRAGMA page_count", [.volatile, .introspection]), ("COMMIT", [.transactionControl]),
@@ -177,7 +180,8 @@ struct ConnectionTests {
     let scratch = try Scratch()
     let connection = try Connection(path: scratch.path, role: .writer)
     let endless = try prepared(
-      connection, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n")
+      connection,
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n")
     connection.interrupt.arm()
     connection.interrupt.extend(deadline: 1)
     let error = #expect(throws: SQLiteError.self) { try endless.run() }
@@ -210,7 +214,8 @@ struct ConnectionTests {
     let connection = try Connection(path: scratch.path, role: .reader, scratch)
     var calls = 0
     connection.onLongRun(after: 0) { calls += 1 }
-    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9999) SELECT max(i) FROM n"
+    let sql =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9999) SELECT max(i) FROM n"
     try prepared(connection, sql, .reader).run()
     try prepared(connection, sql, .reader).run()
     #expect(calls == 1)

@@ -18,7 +18,8 @@ struct SQLKeywordTests {
 
   @Test("only what may be read-only is looked at by a reader")
   func mayRead() {
-    #expect(["SELECT", "VALUES", "WITH", "EXPLAIN", "PRAGMA"].allSatisfy { SQLKeyword(of: $0).mayRead })
+    #expect(
+      ["SELECT", "VALUES", "WITH", "EXPLAIN", "PRAGMA"].allSatisfy { SQLKeyword(of: $0).mayRead })
     #expect(!["INSERT", "BEGIN", "CREATE", "ANALYZE", ""].contains { SQLKeyword(of: $0).mayRead })
   }
 }

@@ -169,7 +169,8 @@ struct JobExecution {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)
     }
-    writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
+    writer.member("\"seconds\":")
+    Seconds.append(MonotonicTime.now().seconds(since: started), to: &writer.bytes)
     writer.endObject()
     if let expect = statement.expect { try output.check(expect) }
   }
@@ -266,10 +267,4 @@ extension JobStatement {
     if case .none = parameters { return false }
     return true
   }
-}
-
-/// Durations as results give them.
-enum Seconds {
-  /// To a tenth of a microsecond, which is as fine as the clocks are.
-  static func rounded(_ seconds: Double) -> Double { (seconds * 1e7).rounded() / 1e7 }
 }

@@ -35,6 +35,13 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
   /// RFC 3339 in UTC with microseconds: `2026-01-01T00:00:00.000123Z`, always 27 bytes.
   public var rfc3339: String {
+    var bytes: [UInt8] = []
+    appendRFC3339(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The same without a string: a result has three of them.
+  func appendRFC3339(to bytes: inout [UInt8]) {
     var seconds = nanoseconds / 1_000_000_000
     var rest = nanoseconds % 1_000_000_000
     if rest < 0 {
@@ -48,12 +55,29 @@ public struct Timestamp: Sendable, Hashable, Comparable {
       days -= 1
     }
     let (year, month, day) = Self.civil(fromDays: days)
-    func pad(_ value: Int64, _ width: Int) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 27) { text in
+      Self.put(year, 0..<4, then: UInt8(ascii: "-"), text)
+      Self.put(month, 5..<7, then: UInt8(ascii: "-"), text)
+      Self.put(day, 8..<10, then: UInt8(ascii: "T"), text)
+      Self.put(second / 3600, 11..<13, then: UInt8(ascii: ":"), text)
+      Self.put(second / 60 % 60, 14..<16, then: UInt8(ascii: ":"), text)
+      Self.put(second % 60, 17..<19, then: UInt8(ascii: "."), text)
+      Self.put(rest / 1000, 20..<26, then: UInt8(ascii: "Z"), text)
+      bytes.append(contentsOf: UnsafeBufferPointer(text))
     }
-    return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2) + "T" + pad(second / 3600, 2)
-      + ":" + pad(second / 60 % 60, 2) + ":" + pad(second % 60, 2) + "." + pad(rest / 1000, 6) + "Z"
+  }
+
+  /// Puts decimal digits, zeros in front, into those places, and a sign behind them.
+  private static func put(
+    _ value: Int64, _ places: Range<Int>, then sign: UInt8,
+    _ text: UnsafeMutableBufferPointer<UInt8>
+  ) {
+    var rest = UInt64(max(0, value))
+    for place in places.reversed() {
+      text[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
+    }
+    text[places.upperBound] = sign
   }
 
   /// Year, month and day of a count of days since 1970-01-01 (proleptic Gregorian; Howard

@@ -78,15 +78,17 @@ final class Ledger {
   ) throws(SQLiteError) -> Int64 {
     connection.authorizer.subject = .engine
     let file = ticket.identity
-    let values: [Int64] = [
-      spool, ticket.sequence, 0, status.rawValue, finished.nanoseconds,
-      Int64(bitPattern: file.device), Int64(bitPattern: file.inode), file.birth, file.modified,
-      file.size, Int64(bitPattern: file.hash),
-    ]
-    for (index, value) in values.enumerated() where index != 2 {
-      try insertRow.bind(.integer(value), at: index + 1)
-    }
+    try insertRow.bind(.integer(spool), at: 1)
+    try insertRow.bind(.integer(ticket.sequence), at: 2)
     try insertRow.bind(.text(ticket.name), at: 3)
+    try insertRow.bind(.integer(status.rawValue), at: 4)
+    try insertRow.bind(.integer(finished.nanoseconds), at: 5)
+    try insertRow.bind(.integer(Int64(bitPattern: file.device)), at: 6)
+    try insertRow.bind(.integer(Int64(bitPattern: file.inode)), at: 7)
+    try insertRow.bind(.integer(file.birth), at: 8)
+    try insertRow.bind(.integer(file.modified), at: 9)
+    try insertRow.bind(.integer(file.size), at: 10)
+    try insertRow.bind(.integer(Int64(bitPattern: file.hash)), at: 11)
     try insertRow.bind(.blob(result), at: 12)
     try insertRow.run()
     return connection.lastInsertRowid
@@ -150,7 +152,8 @@ final class Ledger {
       """)
     var rows: [LedgerRow] = []
     while try query.step() {
-      guard case .text(let name) = query.value(2), let status = JobStatus(rawValue: query.integer(3))
+      guard case .text(let name) = query.value(2),
+        let status = JobStatus(rawValue: query.integer(3))
       else { continue }
       let identity = FileIdentity(
         device: UInt64(bitPattern: query.integer(4)), inode: UInt64(bitPattern: query.integer(5)),

@@ -12,4 +12,7 @@ struct QueuedWrite: Sendable {
   var storageFailures = 0
   /// Times it gave way to more urgent work.
   var preemptions = 0
+
+  /// Whether it can only be the first of a group.
+  var beginsGroup: Bool { runsAlone || needsOwnConnection }
 }

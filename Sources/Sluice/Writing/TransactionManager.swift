@@ -258,16 +258,6 @@ final class TransactionManager {
   }
 }
 
-/// A job that ended without effect and whose ledger row is still to be written.
-struct EndedWrite: Sendable {
-  var write: QueuedWrite
-  var status: JobStatus
-  var error: JobError
-  var started: Timestamp?
-  var finished: Timestamp
-  var ran: Double?
-}
-
 /// One run of a job, as its result tells it.
 private struct JobRun {
   let write: QueuedWrite

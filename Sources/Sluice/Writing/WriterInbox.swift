@@ -50,6 +50,8 @@ final class WriterInbox: Sendable {
     var commands: [Command] = []
     var settledThrough: Int64?
     var running: Running?
+    /// Jobs that wait and must begin a group.
+    var groupStarters = 0
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
     /// Results are published more slowly than jobs are done: only urgent ones begin.
@@ -161,11 +163,15 @@ final class WriterInbox: Sendable {
   /// A group with an urgent job is not filled up with others, which its commit would wait for.
   func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      guard !state.isStopping, state.hasRunnable, let next = state.scheduler.peek(now: now)
-      else { return nil }
-      if hasUrgent, next.lane != .urgent { return nil }
-      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
-      return state.scheduler.next(now: now)?.element
+      guard !state.isStopping, state.hasRunnable else { return nil }
+      if hasUrgent || (count > 0 && state.groupStarters > 0) {
+        guard let next = state.scheduler.peek(now: now) else { return nil }
+        if hasUrgent, next.lane != .urgent { return nil }
+        if count > 0, next.element.beginsGroup { return nil }
+      }
+      let write = state.scheduler.next(now: now)?.element
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
     }
   }
 
@@ -176,7 +182,11 @@ final class WriterInbox: Sendable {
 
   /// Takes a job that waits.
   func remove(sequence: Int64) -> QueuedWrite? {
-    state.withLock { $0.scheduler.remove(key: UInt64(sequence)) }
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
+    }
   }
 
   func takeSettled() -> Int64? {
@@ -209,6 +219,7 @@ final class WriterInbox: Sendable {
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
   private static func enqueue(_ write: QueuedWrite, _ state: inout State) {
+    if write.beginsGroup { state.groupStarters += 1 }
     state.scheduler.enqueue(
       write, key: UInt64(write.ticket.sequence), lane: write.ticket.priority,
       arrival: write.ticket.arrived, name: write.ticket.name, preemptions: write.preemptions)

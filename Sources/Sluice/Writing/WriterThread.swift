@@ -97,7 +97,8 @@ final class WriterThread {
     switch command {
     case .record: break
     case .unsettled(let answer):
-      answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
+      answer(
+        Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
     case .result(let key, let answer):
       answer(
         Result { () throws(SQLiteError) in
@@ -247,9 +248,7 @@ final class WriterThread {
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
     case .interrupted(.cancelled):
-      ended.append(
-        EndedWrite(
-          write: write, status: .cancelled, error: .cancelled, started: nil, finished: .now()))
+      ended.append(EndedWrite(write: write, status: .cancelled, error: .cancelled))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
@@ -275,15 +274,11 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    guard write.storageFailures > 1 else { return inbox.putBack([write]) }
-    var failure = JobError(error)
-    failure.retryable = false
-    failure.hint =
-      error.isFull
-      ? "the job alone needs more room than the disk has; split it or make room"
-      : "the job alone needs more memory than there is; split it"
-    ended.append(
-      EndedWrite(write: write, status: .failed, error: failure, started: nil, finished: .now()))
+    if write.storageFailures > 1 {
+      ended.append(.tooLarge(write, error))
+    } else {
+      inbox.putBack([write])
+    }
   }
 
   /// The environment failed, and no job is to blame.
