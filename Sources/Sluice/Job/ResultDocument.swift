@@ -45,8 +45,8 @@ public struct ResultDocument: Sendable {
     var writer = JSONWriter(reusing: buffer)
     writeHead(&writer)
     if let statements {
-      writer.key("statements")
-      writer.raw(statements)
+      writer.member("\"statements\":")
+      writer.bytes += statements
     }
     writeTail(&writer)
     return writer.bytes
@@ -56,10 +56,8 @@ public struct ResultDocument: Sendable {
   func renderedAround() -> (head: [UInt8], tail: [UInt8]) {
     var writer = JSONWriter()
     writeHead(&writer)
-    writer.key("statements")
+    writer.member("\"statements\":")
     let head = writer.bytes
-    // Leaves the comma due that the statements would have.
-    writer.raw([])
     writer.bytes.removeAll()
     writeTail(&writer)
     return (head, writer.bytes)
@@ -87,16 +85,9 @@ public struct ResultDocument: Sendable {
     writer.field("attempts", attempts)
     writer.field("commit", commit)
     writer.field("duplicate_of", duplicateOf)
-<<<<<<< HEAD
   }
 
   private func writeTail(_ writer: inout JSONWriter) {
-=======
-    if let statements {
-      writer.member("\"statements\":")
-      writer.bytes += statements
-    }
->>>>>>> engine
     if let error { write(error, &writer) }
     writeTimes(&writer)
     writer.member(cached ? "\"cached\":true" : "\"cached\":false")
