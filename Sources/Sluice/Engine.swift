@@ -155,6 +155,7 @@ public final class Engine: Sendable {
 extension Job {
   /// Whether every statement begins like one that may be read-only.
   var mayRead: Bool {
+    guard case .transaction = body else { return false }
     if let transaction, transaction != .deferred { return false }
     return statements.allSatisfy { SQLKeyword(of: $0.sql).mayRead }
   }

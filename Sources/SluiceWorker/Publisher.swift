@@ -154,6 +154,13 @@ final class Publisher: Sendable {
     active.remove(outcome.ticket.sequence)
   }
 
+  private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
+    guard outcome.ticket.job.importRequest != nil,
+      let line = ImportJobText.nextLine(afterResult: outcome.result)
+    else { return try results.moveToFailed(name) }
+    try results.moveToFailed(name, fromLine: line)
+  }
+
   /// The rows go first: whoever sees the result finds them.
   private func publishRead(_ outcome: Outcome, _ result: String) throws(FileError) {
     switch outcome.streamed {
@@ -187,7 +194,7 @@ final class Publisher: Sendable {
       if outcome.status == .done {
         try results.remove(name)
       } else {
-        try results.moveToFailed(name)
+        try putAway(outcome, name)
       }
     case .resultFile:
       if outcome.status == .done {

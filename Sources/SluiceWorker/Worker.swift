@@ -67,6 +67,7 @@ final class Worker {
       configuration.path = database.path
       configuration.foreignKeys = database.foreignKeys
       configuration.spool = identity.value
+      configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
       engines.add(try Self.open(configuration, record, rows, publisher, log))
     }

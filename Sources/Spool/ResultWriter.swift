@@ -74,6 +74,41 @@ public struct ResultWriter: Sendable {
     try Self.moveToFailed(text, in: layout.active, name.job, layout, replacing: replacing)
   }
 
+  /// The same for an import that ended part-way: `failed/NAME` goes on at that line.
+  public func moveToFailed(
+    _ name: ClaimedName, fromLine line: Int, replacing: Bool = true
+  ) throws(FileError) {
+    try moveToFailed(
+      name.text, in: layout.active, name.job, fromLine: line, replacing: replacing)
+  }
+
+  /// The same for its file that came back to `incoming/`.
+  public func moveToFailed(
+    _ job: JobName, from lane: IncomingLane, fromLine line: Int, replacing: Bool = true
+  ) throws(FileError) {
+    try moveToFailed(
+      job.text, in: layout.incoming(lane), job, fromLine: line, replacing: replacing)
+  }
+
+  private func moveToFailed(
+    _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int, replacing: Bool
+  ) throws(FileError) {
+    guard let text = try directory.contents(name),
+      let changed = ImportJobText.setting(fromLine: line, in: text)
+    else {
+      return try Self.moveToFailed(name, in: directory, job, layout, replacing: replacing)
+    }
+    let standing = try layout.failed.status(job.text)
+    if replacing || standing == nil {
+      var scratch = try beginFailed(job)
+      try scratch.write(changed)
+      // The file it is made from goes, and with it the only other copy.
+      try scratch.sync()
+      try scratch.publish()
+    }
+    try directory.unlink(name)
+  }
+
   /// The same for a file that came back to `incoming/`.
   public func moveToFailed(
     _ job: JobName, from lane: IncomingLane, replacing: Bool = true

@@ -52,7 +52,7 @@ struct ImportReading {
   }
 
   func open(at place: ImportPlace? = nil) throws -> any ImportReader {
-    try ImportFile(spool.layout, request).open(at: place)
+    try ImportFiles(spool.layout).open(request, at: place)
   }
 
   func rows() throws -> [SeenRow] { try Self.rest(of: open()) }

@@ -20,6 +20,7 @@ final class ImportLoader {
 
   private let plan: ImportPlan
   private let reader: any ImportReader
+  private let timeout: Double
   private var columns: [String] = []
   private var statements: [[String]: Statement] = [:]
   private var last: (columns: [String], statement: Statement)?
@@ -32,8 +33,10 @@ final class ImportLoader {
     plan.request.conflict == .ignore || plan.request.conflict == .update
   }
 
-  init(_ request: ImportRequest, _ reader: any ImportReader) {
+  /// - Parameter timeout: the seconds that a chunk may run, for the message.
+  init(_ request: ImportRequest, _ reader: any ImportReader, timeout: Double) {
     plan = ImportPlan(request: request)
+    self.timeout = timeout
     self.reader = reader
   }
 
@@ -119,7 +122,7 @@ final class ImportLoader {
   private func stop(_ error: SQLiteError, _ connection: borrowing Connection) -> ImportStop {
     var stop = JobStop(
       error, statement: 0, denial: connection.authorizer.denial,
-      reason: connection.interrupt.reason, timeout: 0)
+      reason: connection.interrupt.reason, timeout: timeout)
     if case .failed(var failure) = stop {
       failure.statement = nil
       failure.offset = nil
@@ -134,12 +137,20 @@ final class ImportLoader {
     return .job(stop)
   }
 
+  /// Lets go of the last row's values; at the end of each chunk.
+  func end() {
+    for statement in statements.values { statement.clearBindings() }
+    statements.removeAll()
+    last = nil
+  }
+
   // MARK: Rows
 
   /// Loads rows until there are no more, `windowEnd` (monotonic nanoseconds) has passed or the chunk
   /// is large enough.
   func run(
-    _ progress: inout ImportProgress, until windowEnd: Int64, on connection: borrowing Connection
+    _ progress: inout ImportProgress, condemned: RowError?, until windowEnd: Int64,
+    on connection: borrowing Connection
   ) throws(ImportStop) -> End {
     var bytes = 0
     var rows = 0
@@ -149,7 +160,7 @@ final class ImportLoader {
       } catch {
         throw .stream(error)
       }
-      if let error = try load(progress.condemned, &progress, connection) {
+      if let error = try load(condemned, &progress, connection) {
         guard plan.request.badRows == .skip else { return .stopped(error) }
         progress.skipped += 1
         progress.add(error)
@@ -157,9 +168,9 @@ final class ImportLoader {
       bytes += row.isText ? row.text.count : row.values.count * 16
       rows += 1
       guard rows % Self.rowsPerLook == 0 else { continue }
-      if connection.interrupt.isDue { throw stop(.interrupted, connection) }
       if bytes >= Self.chunkBytes, windowEnd != .max { return .goesOn }
       if MonotonicTime.now().nanoseconds >= windowEnd { return .goesOn }
+      if connection.interrupt.isDue { throw stop(.interrupted, connection) }
     }
   }
 

@@ -8,20 +8,55 @@ struct ImportProgress: Sendable, Equatable {
   var imported: Int64 = 0
   /// Rows that were left out: bad ones, and those that were there already.
   var skipped: Int64 = 0
-  /// The first bad rows.
-  var errors: [RowError] = []
-  /// Where the next row begins; nil before the first chunk.
+  /// Bad rows in `errors`.
+  private(set) var errorCount = 0
+  /// The first bad rows, JSON objects with commas between them.
+  private(set) var errors: [UInt8] = []
+  /// Where the next row begins; nil before the first chunk is committed.
   var place: ImportPlace?
-  /// Took a transaction down that it had for itself: it is bad without being tried again.
-  var condemned: RowError?
+  /// The transaction of the last chunk.
+  var commit: Int64?
+  var started: Timestamp?
+  /// Seconds that the chunks ran, together.
+  var ran = 0.0
 
-  mutating func add(_ error: RowError) {
-    if errors.count < Self.errorsMax { errors.append(error) }
+  init() {}
+
+  init(errors: [UInt8], count: Int) {
+    self.errors = errors
+    errorCount = count
+  }
+
+  mutating func add(_ row: RowError) {
+    guard errorCount < Self.errorsMax else { return }
+    if errorCount > 0 { errors.append(UInt8(ascii: ",")) }
+    errorCount += 1
+    var writer = JSONWriter(reusing: errors)
+    errors = []
+    writer.beginObject()
+    writer.field("line", row.line)
+    writer.field("column", row.error.column)
+    writer.field("kind", row.error.kind.rawValue)
+    writer.field("code", row.error.code)
+    writer.field("message", row.error.message)
+    writer.endObject()
+    errors = writer.bytes
+  }
+
+  /// The members of a result that tell of the rows.
+  /// - Parameter committedThrough: the line up to which they are in, where the import ended
+  ///   part-way.
+  func members(committedThrough: Int? = nil) -> [UInt8] {
+    var text = Array("\"imported\":\(imported),\"skipped\":\(skipped),\"errors\":[".utf8)
+    text += errors
+    text.append(UInt8(ascii: "]"))
+    if let committedThrough { text += Array(",\"committed_through\":\(committedThrough)".utf8) }
+    return text
   }
 }
 
 /// A row that could not be loaded.
-struct RowError: Sendable, Equatable {
+struct RowError: Error, Sendable, Equatable {
   /// The physical line it begins in.
   var line: Int
   var error: JobError
@@ -34,45 +69,14 @@ struct RowError: Sendable, Equatable {
   }
 }
 
-/// What the result of an import tells of its rows.
-public struct ImportTotals: Sendable, Equatable {
-  public var imported: Int64
-  public var skipped: Int64
-  /// The first bad rows, as a JSON array.
-  public var errors: [UInt8]
-  /// The line up to which the rows are in, where the import ended part-way.
-  public var committedThrough: Int?
+/// What an id remembers of an import: the members of its result.
+struct RememberedImport {
+  let members: [UInt8]
 
-  init(_ progress: ImportProgress, committedThrough: Int? = nil) {
-    imported = progress.imported
-    skipped = progress.skipped
-    self.committedThrough = committedThrough
-    errors = progress.errorsJSON
-  }
-
-  func write(_ writer: inout JSONWriter) {
-    writer.field("imported", imported)
-    writer.field("skipped", skipped)
-    writer.key("errors")
-    writer.raw(errors)
-    writer.field("committed_through", committedThrough)
-  }
-}
-
-extension ImportProgress {
-  var errorsJSON: [UInt8] {
-    var writer = JSONWriter()
-    writer.beginArray()
-    for row in errors {
-      writer.beginObject()
-      writer.field("line", row.line)
-      writer.field("column", row.error.column)
-      writer.field("kind", row.error.kind.rawValue)
-      writer.field("code", row.error.code)
-      writer.field("message", row.error.message)
-      writer.endObject()
-    }
-    writer.endArray()
-    return writer.bytes
+  /// The line up to which it came where it ended part-way; nil where it is done.
+  var committedThrough: Int? {
+    let text = [UInt8(ascii: "{")] + members + [UInt8(ascii: "}")]
+    guard let root = try? JSONReader.parse(text) else { return nil }
+    return root["committed_through"]?.integer.flatMap { Int(exactly: $0) }
   }
 }

@@ -1,10 +1,12 @@
 import SQLite
 
-/// A file whose rows an import loads, read while it runs; any thread may hold it.
+/// Where the files are whose rows imports load; any thread may hold it.
 public protocol ImportSource: Sendable {
-  /// Opens it where the last chunk ended, or at its first row.
+  /// Opens the file of an import where the last chunk ended, or at the first row of its `fromLine`.
   /// - Throws: `.changed` where it is not the file that the place is from.
-  func open(at place: ImportPlace?) throws(StreamFailure) -> any ImportReader
+  func open(
+    _ request: ImportRequest, at place: ImportPlace?
+  ) throws(StreamFailure) -> any ImportReader
 }
 
 /// Reads the rows of a file in order; one thread.

@@ -14,6 +14,8 @@ public struct ResultDocument: Sendable {
   public var duplicateOf: String?
   /// JSON text of an array.
   public var statements: [UInt8]?
+  /// JSON text of the members that tell of an import's rows.
+  public var importTotals: [UInt8]?
   public var error: JobError?
   public var arrived: Timestamp
   /// nil where nothing ran.
@@ -88,6 +90,7 @@ public struct ResultDocument: Sendable {
   }
 
   private func writeTail(_ writer: inout JSONWriter) {
+    if let importTotals { writer.raw(importTotals) }
     if let error { write(error, &writer) }
     writeTimes(&writer)
     writer.member(cached ? "\"cached\":true" : "\"cached\":false")

@@ -115,16 +115,20 @@ final class Ledger {
       statements: findID.bytes(3))
   }
 
+  /// Remembers the id of a job that has taken effect; a job without one leaves nothing.
+  /// - Parameter outcome: the statements of its result; of an import, what it tells of its rows.
   func remember(
-    id: String, firstUse: FirstUse, finished: Timestamp, on connection: borrowing Connection
+    _ ticket: JobTicket, commit: Int64, outcome: [UInt8], finished: Timestamp,
+    on connection: borrowing Connection
   ) throws(SQLiteError) {
+    guard let id = ticket.job.id else { return }
     connection.authorizer.subject = .engine
     try insertID.bind(.text(id), at: 1)
-    try insertID.bind(.integer(Int64(bitPattern: firstUse.hash)), at: 2)
-    try insertID.bind(.text(firstUse.job), at: 3)
-    try insertID.bind(.integer(firstUse.commit), at: 4)
+    try insertID.bind(.integer(Int64(bitPattern: ticket.idHash)), at: 2)
+    try insertID.bind(.text(ticket.name), at: 3)
+    try insertID.bind(.integer(commit), at: 4)
     try insertID.bind(.integer(finished.nanoseconds), at: 5)
-    try insertID.bind(.blob(firstUse.statements), at: 6)
+    try insertID.bind(.blob(outcome), at: 6)
     try insertID.run()
   }
 

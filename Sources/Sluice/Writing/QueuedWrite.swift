@@ -13,6 +13,12 @@ struct QueuedWrite: Sendable {
   /// Times it gave way to more urgent work.
   var preemptions = 0
 
+  /// The row of an import that took a transaction down: it is bad without being tried again.
+  var condemnedRow: RowError?
+
   /// Whether it can only be the first of a group.
-  var beginsGroup: Bool { runsAlone || needsOwnConnection }
+  var beginsGroup: Bool { isAlone || needsOwnConnection }
+
+  /// Nobody shares its transaction.
+  var isAlone: Bool { runsAlone || ticket.job.importRequest != nil }
 }

@@ -13,14 +13,19 @@ struct WriteGroup {
   /// The key up to which it says that results are durable as files.
   private(set) var settledThrough: Int64?
   var members: [Member] = []
+  /// A job of which a part is in; it waits again after the COMMIT.
+  var continued: QueuedWrite?
   /// Not recorded: valid whatever the COMMIT says.
   var rejected: [Outcome] = []
 
   /// Jobs that ran.
-  var count: Int { members.count + rejected.count }
+  var count: Int { members.count + rejected.count + (continued == nil ? 0 : 1) }
+
+  /// All that a rollback undoes.
+  var writes: [QueuedWrite] { members.map(\.write) + (continued.map { [$0] } ?? []) }
 
   /// Whether there is nothing to commit.
-  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && settledThrough == nil }
+  var isEmpty: Bool { writes.isEmpty && recorded.isEmpty && settledThrough == nil }
 
   var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
 

@@ -209,7 +209,7 @@ final class WriterInbox: Sendable {
       state.running = Running(
         priority: write.ticket.priority, preemptions: write.preemptions,
         arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
-        runsAlone: write.runsAlone || write.needsOwnConnection)
+        runsAlone: write.beginsGroup)
       if state.isStopping { interrupt.stop(.stopping) }
     }
   }

@@ -192,7 +192,7 @@ final class WriterThread {
       }
       let end = run(write, &group, windowEnd: windowEnd, session)
       guard settle(end, of: write, &group, session) else { return }
-      if write.runsAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
+      if write.isAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
     }
     finish(group, session)
   }
@@ -202,9 +202,13 @@ final class WriterThread {
   ) -> JobEnd {
     observer.writerStarts(sequence: write.ticket.sequence, index: group.count)
     let interrupt = session.connection.interrupt
-    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.runsAlone)
+    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.isAlone)
     inbox.starts(write, interrupt: interrupt)
     defer { inbox.rests() }
+    if let request = write.ticket.job.importRequest {
+      return session.imports.run(
+        write, request, commit: group.commit, windowEnd: windowEnd, on: session.connection)
+    }
     return session.transactions.run(
       write, commit: group.commit, isShared: true, on: session.connection)
   }
@@ -216,12 +220,13 @@ final class WriterThread {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
     case .rejected(let outcome): group.rejected.append(outcome)
+    case .continues(let next): group.continued = next
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
       observer.writerRests()
       // A loss that is the job's own doing is judged with nobody beside it.
-      takeLoss(loss, of: write, wasAlone: write.runsAlone || group.count == 0)
+      takeLoss(loss, of: write, wasAlone: write.isAlone || group.count == 0)
       return false
     }
     return true
@@ -230,7 +235,7 @@ final class WriterThread {
   /// The group is over without a COMMIT: everything that is not decided waits again.
   private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
-    inbox.putBack(group.members.map(\.write))
+    inbox.putBack(group.writes)
     if let settled = group.settledThrough { inbox.settle(through: settled) }
     hand(group.rejected)
   }
@@ -256,6 +261,7 @@ final class WriterThread {
       }
       write.runsAlone = true
       inbox.putBack([write])
+    case .again(let changed): inbox.putBack([changed])
     case .environment(let error):
       takeStorageFailure(error, of: write)
     }
@@ -309,8 +315,9 @@ final class WriterThread {
     }
     Seam.reached(.committed)
     ended.removeAll()
-    wentWell(group.count, walPages: session.connection.walPages)
+    wentWell(group.members.count + group.rejected.count, walPages: session.connection.walPages)
     hand(group.outcomes)
+    if let next = group.continued { inbox.putBack([next]) }
   }
 
   private func wentWell(_ jobs: Int, walPages: Int) {
@@ -330,7 +337,7 @@ final class WriterThread {
     _ error: SQLiteError, _ group: WriteGroup, _ session: WriterSession
   ) {
     session.rollback()
-    unknown.add(group.members.map(\.write), ended: ended, error: error)
+    unknown.add(group.writes, ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
     hand(group.rejected)

@@ -1,27 +1,25 @@
 import Glibc
 import Sluice
 
-/// A file below `data/` that is to be imported.
-public struct ImportFile: ImportSource {
+/// The files below `data/`, which imports load.
+public struct ImportFiles: ImportSource {
   private let data: Directory
-  private let request: ImportRequest
 
-  public init(_ layout: SpoolLayout, _ request: ImportRequest) {
-    data = layout.data
-    self.request = request
-  }
+  public init(_ layout: SpoolLayout) { data = layout.data }
 
-  public func open(at place: ImportPlace?) throws(StreamFailure) -> any ImportReader {
+  public func open(
+    _ request: ImportRequest, at place: ImportPlace?
+  ) throws(StreamFailure) -> any ImportReader {
     var directory = data
     var components = request.file.split(separator: "/").map(String.init)
     let name = components.removeLast()
     for component in components {
-      directory = try reading { () throws(FileError) in
+      directory = try reading(request) { () throws(FileError) in
         try directory.directory(component, followingLinks: false)
       }
     }
-    let file = try reading { () throws(FileError) in try directory.open(name) }
-    let status = try reading { () throws(FileError) in try file.status() }
+    let file = try reading(request) { () throws(FileError) in try directory.open(name) }
+    let status = try reading(request) { () throws(FileError) in try file.status() }
     guard status.kind == .regular else {
       throw .unfit(.badFile("data/\(request.file) is no regular file", hint: "copy the file there"))
     }
@@ -30,11 +28,11 @@ public struct ImportFile: ImportSource {
     let origin = ImportOrigin(
       directory: directory, name: name, path: "data/" + request.file, status: status)
     if let place { try origin.check(place, buffer) }
-    return try reader(origin, buffer, at: place)
+    return try reader(request, origin, buffer, at: place)
   }
 
   private func reader(
-    _ origin: ImportOrigin, _ buffer: consuming ImportBuffer, at place: ImportPlace?
+    _ request: ImportRequest, _ origin: ImportOrigin, _ buffer: consuming ImportBuffer, at place: ImportPlace?
   ) throws(StreamFailure) -> any ImportReader {
     let reader: CSVRowReader
     do throws(FileError) {
@@ -53,7 +51,7 @@ public struct ImportFile: ImportSource {
   }
 
   private func reading<Success: ~Copyable>(
-    _ body: () throws(FileError) -> Success
+    _ request: ImportRequest, _ body: () throws(FileError) -> Success
   ) throws(StreamFailure) -> Success {
     do throws(FileError) {
       return try body()
