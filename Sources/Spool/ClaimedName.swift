@@ -34,17 +34,42 @@ public struct ClaimedName: Sendable, Hashable {
   public static let sequenceMax: UInt64 = 9_999_999_999_999_999
 
   /// The file's name: at most 248 bytes (2 + 16 + 1 + 19 + 1 + 7 + 1 + 200, and 255 are allowed).
+  ///
+  /// Each job's is made three times, so its bytes are put together in place.
   public var text: String {
-    let digits = String(sequence)
-    let prefix =
+    let prefix: StaticString =
       switch state {
       case .claimed: ""
       case .published(done: true): "."
       case .published(done: false): ".-"
       }
-    let zeros = String(repeating: "0", count: 16 - digits.utf8.count)
-    return prefix + zeros + digits + "-" + String(arrival.nanoseconds) + "@" + lane.rawValue + "@"
-      + job.text
+    return String(unsafeUninitializedCapacity: 64 + job.text.utf8.count) { buffer in
+      var count = 0
+      func put(_ text: some Sequence<UInt8>) {
+        for byte in text {
+          buffer[count] = byte
+          count += 1
+        }
+      }
+      func put(_ number: UInt64, digits: Int) {
+        var rest = number
+        for place in stride(from: count + digits - 1, through: count, by: -1) {
+          buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+          rest /= 10
+        }
+        count += digits
+      }
+      prefix.withUTF8Buffer { put($0) }
+      put(sequence, digits: 16)
+      put(CollectionOfOne(UInt8(ascii: "-")))
+      let instant = UInt64(arrival.nanoseconds)
+      put(instant, digits: instant.decimalDigits)
+      put(CollectionOfOne(UInt8(ascii: "@")))
+      put(lane.rawValue.utf8)
+      put(CollectionOfOne(UInt8(ascii: "@")))
+      put(job.text.utf8)
+      return count
+    }
   }
 
   /// Parses exactly what `text` gives; nil for any other name.
@@ -99,4 +124,16 @@ public struct SequenceSource: Sendable {
 
   /// The highest number handed out or known.
   public var highest: UInt64 { last }
+}
+
+extension UInt64 {
+  fileprivate var decimalDigits: Int {
+    var digits = 1
+    var rest = self / 10
+    while rest > 0 {
+      digits += 1
+      rest /= 10
+    }
+    return digits
+  }
 }

@@ -21,6 +21,21 @@ public enum IncomingLane: String, Sendable, CaseIterable, Hashable {
     }
   }
 
+  /// Equal lanes hash alike by their place: a raw value would be hashed as text, for every job.
+  public func hash(into hasher: inout Hasher) { hasher.combine(ordinal) }
+
+  private var ordinal: UInt8 {
+    switch self {
+    case .root: 0
+    case .urgent: 1
+    case .high: 2
+    case .normal: 3
+    case .low: 4
+    case .bulk: 5
+    case .control: 6
+    }
+  }
+
   /// Where it is, from the spool's directory.
   public var path: String { self == .root ? "incoming" : "incoming/" + rawValue }
 }

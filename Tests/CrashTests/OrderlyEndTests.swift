@@ -10,7 +10,8 @@ extension CrashTests {
         decoding: try spool.layout.root.contents(SpoolLayout.lockName) ?? [], as: UTF8.self)
     }
 
-    @Test("SIGTERM and SIGINT finish what was claimed, exit with 0 and leave a clean lock",
+    @Test(
+      "SIGTERM and SIGINT finish what was claimed, exit with 0 and leave a clean lock",
       arguments: [SIGTERM, SIGINT])
     func stop(signal: Int32) throws {
       let spool = try TemporarySpool()
@@ -19,7 +20,8 @@ extension CrashTests {
         try spool.drop("load-\(number)-insert.json", LoadKind.insert.content(key: "load-\(number)"))
       }
       let worker = try WorkerProcess.started(on: spool)
-      #expect(eventually { !spool.activeJobs.isEmpty || !spool.names(spool.layout.results).isEmpty })
+      #expect(
+        eventually { !spool.activeJobs.isEmpty || !spool.names(spool.layout.results).isEmpty })
       worker.child.send(signal)
       #expect(worker.child.wait(within: 20) == .exited(0))
       #expect(spool.activeJobs.isEmpty)

@@ -11,11 +11,11 @@ extension CrashTests {
       (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<1000000000000) SELECT n FROM c)"}
       """
 
-    @Test("a job that three workers died of is given up without effect, and its neighbours are done")
+    @Test(
+      "a job that three workers died of is given up without effect, and its neighbours are done")
     func poison() throws {
       let spool = try TemporarySpool()
-      try spool.drop("schema.json", LoadKind.schema)
-      try WorkerProcess.once(on: spool)
+      try spool.dropSchema()
       let neighbours = (0..<6).map { "neighbour-\($0)-insert.json" }
       try drop(neighbours.prefix(3), on: spool)
       try spool.drop("poison.json", Self.endless)
@@ -44,8 +44,7 @@ extension CrashTests {
     @Test("two deaths and an end in order do not make a poison")
     func pardoned() throws {
       let spool = try TemporarySpool()
-      try spool.drop("schema.json", LoadKind.schema)
-      try WorkerProcess.once(on: spool)
+      try spool.dropSchema()
       try spool.drop("long.json", Self.endless)
       for number in 0..<5 {
         let worker = try WorkerProcess.started(on: spool)

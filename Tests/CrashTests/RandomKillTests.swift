@@ -55,9 +55,7 @@ private final class KillRound {
   deinit { TemporarySpool.remove(scripts.path) }
 
   func run(kills: Int) throws -> Load {
-    try spool.drop("schema.json", LoadKind.schema)
-    try WorkerProcess.once(on: spool)
-    try spool.layout.results.unlink("schema.json")
+    try spool.dropSchema()
     let producers = try Producers(on: spool, beside: scripts, seed: seed)
     for kill in 1...kills {
       try liveAndDie(kill)

@@ -13,7 +13,7 @@ extension CrashTests {
     func kill(seam: String) throws {
       let passings = Self.passingsMax[seam] ?? 2
       var died = 0
-      for passing in [1, 2, 3, 4, 7, 11, 16] where passing <= passings {
+      for passing in [1, 2, 5, 10, 16] where passing <= passings {
         if try kill(at: "\(seam):\(passing)", thenAt: nil) { died += 1 }
       }
       #expect(died > 0, "the seam \(seam) is not passed")
@@ -21,9 +21,9 @@ extension CrashTests {
 
     @Test(
       "a worker killed while it puts right what the one before left harms nothing",
-      arguments: ["claimed:9", "committed:1", "committed:2", "published:1", "published:5"])
+      arguments: ["claimed:9", "committed:1", "committed:2", "published:5"])
     func killTwice(first: String) throws {
-      for second in ["published:1", "published:2", "begun:1", "committed:1", "settled:1"] {
+      for second in ["published:1", "published:2", "committed:1", "settled:1"] {
         try kill(at: first, thenAt: second)
       }
     }
@@ -32,15 +32,13 @@ extension CrashTests {
     @discardableResult
     private func kill(at first: String, thenAt second: String?) throws -> Bool {
       let spool = try TemporarySpool()
-      try spool.drop("schema.json", LoadKind.schema, lane: .urgent)
+      try spool.dropSchema()
       let dropped = try dropLoad(on: spool)
       let killed = try WorkerProcess.once(on: spool, crashAt: first)
       if let second { try WorkerProcess.once(on: spool, crashAt: second) }
       let last = try WorkerProcess.once(on: spool)
       // It fails jobs of this load, unless those before it came so far.
       #expect([.exited(0), .exited(1)].contains(last.end), "\(first): \(last.errors)")
-      #expect(try spool.parsedResult("schema.json")?.status == "done")
-      try spool.layout.results.unlink("schema.json")
       try LoadVerdict.check(spool, dropped: dropped)
       return killed.end == .killed(by: 9)
     }

@@ -6,21 +6,15 @@ import Testing
 extension CrashTests {
   /// A power failure may undo renames and unlinks, and empty what was not synced.
   @Suite("After an unclean boot") struct UncleanBootTests {
-    private static let insert = #"{"sql":"INSERT INTO effect VALUES('x')"}"#
-    private static let fails = #"{"sql":"INSERT INTO strict VALUES(NULL)"}"#
-
-    private func spoolWithTables() throws -> TemporarySpool {
-      let spool = try TemporarySpool()
-      try spool.drop("schema.json", LoadKind.schema)
-      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
-      return spool
-    }
+    private static let insert =
+      #"{"sql":"CREATE TABLE IF NOT EXISTS effect(job); INSERT INTO effect VALUES('x')"}"#
+    private static let fails = #"{"sql":"INSERT INTO nowhere VALUES(NULL)"}"#
 
     /// Lets a worker die after its job's COMMIT (or after the result), its file still in `active/`.
     private func killed(
       at seam: String, _ content: String, lane: IncomingLane = .root
     ) throws -> TemporarySpool {
-      let spool = try spoolWithTables()
+      let spool = try TemporarySpool()
       try spool.drop("x.json", content, lane: lane)
       #expect(try WorkerProcess.once(on: spool, crashAt: seam).end == .killed(by: SIGKILL))
       #expect(spool.activeJobs.map(\.job.text) == ["x.json"])
@@ -40,13 +34,16 @@ extension CrashTests {
       #expect(run.end == .exited(0), "\(run.errors)", sourceLocation: sourceLocation)
       let result = try spool.parsedResult("x.json")
       #expect(result?.status == "done", sourceLocation: sourceLocation)
-      let count = try spool.number("SELECT count(*) FROM effect")
-      #expect(count == effects, sourceLocation: sourceLocation)
+      if effects > 0 {
+        let count = try spool.number("SELECT count(*) FROM effect")
+        #expect(count == effects, sourceLocation: sourceLocation)
+      }
       #expect(spool.activeJobs.isEmpty && spool.incomingFiles.isEmpty)
       #expect(spool.names(spool.layout.failed) == [], sourceLocation: sourceLocation)
     }
 
-    @Test("a committed job whose claim was undone is not run again", arguments: IncomingLane.allCases)
+    @Test(
+      "a committed job whose claim was undone is not run again", arguments: IncomingLane.allCases)
     func undoneClaim(lane: IncomingLane) throws {
       if lane == .control { return }
       let spool = try killed(at: "committed:1", Self.insert, lane: lane)
@@ -59,7 +56,8 @@ extension CrashTests {
       case emptied, deleted, ofAnotherJob
     }
 
-    @Test("a result that was lost, emptied or filled with another's text is made whole again",
+    @Test(
+      "a result that was lost, emptied or filled with another's text is made whole again",
       arguments: Damage.allCases, [false, true])
     func damagedResult(damage: Damage, claimUndone: Bool) throws {
       let spool = try killed(at: "published:1", Self.insert)
@@ -108,9 +106,10 @@ extension CrashTests {
       #expect(try spool.parsedResult("x.json")?.firstValue?.integer == 7)
     }
 
-    @Test("a result that a consumer took before a kill stays away; before a reboot it may come back")
+    @Test(
+      "a result that a consumer took before a kill stays away; before a reboot it may come back")
     func takenResult() throws {
-      let spool = try spoolWithTables()
+      let spool = try TemporarySpool()
       try spool.drop("x.json", Self.insert)
       let worker = try WorkerProcess.started(on: spool)
       let first = try spool.awaitedResult("x.json")
@@ -125,7 +124,7 @@ extension CrashTests {
 
     @Test("the result of an older job of the name does not come back over a later one's")
     func laterResultStays() throws {
-      let spool = try spoolWithTables()
+      let spool = try TemporarySpool()
       try spool.drop("x.json", Self.insert)
       let worker = try WorkerProcess.started(on: spool)
       let first = try spool.awaitedResult("x.json").commit

@@ -31,10 +31,12 @@ public final class ChildProcess {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, errorFile, 2)
+    var attributes = Self.unblockedSignals()
+    defer { posix_spawnattr_destroy(&attributes) }
     var pid: pid_t = 0
     let code = Self.withCStrings([executable] + arguments) { arguments in
       Self.withCStrings(Self.variables(environment)) { variables in
-        posix_spawnp(&pid, executable, &actions, nil, arguments, variables)
+        posix_spawnp(&pid, executable, &actions, &attributes, arguments, variables)
       }
     }
     guard code == 0 else {
@@ -98,6 +100,17 @@ public final class ChildProcess {
     let end = signal == 0 ? End.exited((status >> 8) & 0xFF) : End.killed(by: signal)
     knownEnd = end
     return end
+  }
+
+  /// The threads that tests run on block signals, which a child would inherit.
+  private static func unblockedSignals() -> posix_spawnattr_t {
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    return attributes
   }
 
   private static func variables(_ added: [String: String]) -> [String] {

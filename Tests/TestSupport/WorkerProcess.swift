@@ -40,6 +40,7 @@ public final class WorkerProcess {
 
   public struct StartFailure: Error, CustomStringConvertible {
     public var errors: String
+    public init(errors: String) { self.errors = errors }
     public var description: String { "the worker did not start: \(errors)" }
   }
 

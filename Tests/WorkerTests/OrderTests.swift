@@ -65,7 +65,8 @@ import Testing
       try spool.drop(name, #"{"sql":"INSERT INTO t VALUES(\#(number))"}"#)
       names.append(name)
     }
-    try spool.drop("last.json", #"{"sql":"SELECT group_concat(x) FROM t","transaction":"immediate"}"#)
+    try spool.drop(
+      "last.json", #"{"sql":"SELECT group_concat(x) FROM t","transaction":"immediate"}"#)
     #expect(try WorkerProcess.once(on: spool).end == .exited(0))
     #expect(try order(names.shuffled(), on: spool) == names)
     let values = (100..<400).map(String.init).joined(separator: ",")

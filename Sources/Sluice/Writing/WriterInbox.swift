@@ -5,30 +5,8 @@ import Synchronization
 ///
 /// The one place that the writer shares with others; every method may be called from any thread.
 final class WriterInbox: Sendable {
-  enum Command: Sendable {
-    /// Record a job that ended without having run.
-    case record(EndedWrite)
-    /// Read the ledger for the recovery.
-    case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-    /// Read one recorded result.
-    case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
-    /// Forget old rows of the ledger.
-    case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
-
-    /// Answers it where the writer has stopped.
-    func refuse() {
-      let error = SQLiteError(code: 21, message: "the writer has stopped")
-      switch self {
-      case .record: break
-      case .unsettled(let answer): answer(.failure(error))
-      case .result(_, let answer): answer(.failure(error))
-      case .prune(_, _, let answer): answer(.failure(error))
-      }
-    }
-  }
-
   enum Work: Sendable {
-    case command(Command)
+    case command(WriterCommand)
     /// There may be something to write.
     case group
     case stop
@@ -47,7 +25,7 @@ final class WriterInbox: Sendable {
 
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedWrite>
-    var commands: [Command] = []
+    var commands: [WriterCommand] = []
     var settledThrough: Int64?
     var running: Running?
     /// Jobs that wait and must begin a group.
@@ -87,7 +65,7 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
-  func send(_ command: Command) {
+  func send(_ command: WriterCommand) {
     let isClosed = state.withLock { state in
       if case .record = command { state.unanswered += 1 }
       if !state.isClosed { state.commands.append(command) }
@@ -127,7 +105,7 @@ final class WriterInbox: Sendable {
   func answered(_ count: Int) { state.withLock { $0.unanswered -= count } }
 
   /// A command that could not be obeyed yet waits again.
-  func sendBack(_ command: Command) { state.withLock { $0.commands.append(command) } }
+  func sendBack(_ command: WriterCommand) { state.withLock { $0.commands.append(command) } }
 
   /// Ends everything: commands are refused from now on.
   func close() {
@@ -164,6 +142,7 @@ final class WriterInbox: Sendable {
   func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
       guard !state.isStopping, state.hasRunnable else { return nil }
+      // Looked at first only where it matters, since it costs as much as taking it.
       if hasUrgent || (count > 0 && state.groupStarters > 0) {
         guard let next = state.scheduler.peek(now: now) else { return nil }
         if hasUrgent, next.lane != .urgent { return nil }

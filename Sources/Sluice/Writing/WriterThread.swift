@@ -91,22 +91,10 @@ final class WriterThread {
     inbox.answered(outcomes.count)
   }
 
-  private func obey(_ command: WriterInbox.Command) {
+  private func obey(_ command: WriterCommand) {
     if case .record(let write) = command { return ended.append(write) }
     guard let session = openSession() else { return inbox.sendBack(command) }
-    switch command {
-    case .record: break
-    case .unsettled(let answer):
-      answer(
-        Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
-      answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
-    case .prune(let limit, let most, let answer):
-      answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
-    }
+    command.obey(session)
   }
 
   // MARK: Beginning
