@@ -70,7 +70,7 @@ final class ImportExecution {
       try loader.begin(on: connection)
       defer { loader.end() }
       let end = try loader.run(
-        &turn.progress, condemned: write.condemnedRow,
+        &turn.progress, condemned: write.condemnedRows,
         until: request.atomic ? .max : windowEnd, on: connection)
       try checkForeignKeys(on: connection)
       return try finish(turn, end, loader, on: connection)
@@ -187,6 +187,7 @@ final class ImportExecution {
           on: connection)
         try release.run()
         loaders[turn.write.ticket.sequence] = (loader, place)
+        turn.write.condemnedRows.removeAll()
         return .continues(turn.write)
       case .finished:
         return try record(turn, .done, nil, turn.progress, commit: turn.commit, on: connection)
@@ -261,7 +262,7 @@ final class ImportExecution {
     switch stop {
     case .rowTookTransaction(let row):
       var write = turn.write
-      write.condemnedRow = row
+      write.condemnedRows[row.line] = row.error
       return .transactionLost(.again(write))
     case .stream(.unreadable(let message)):
       jobStop = .failed(

@@ -148,8 +148,10 @@ final class ImportLoader {
 
   /// Loads rows until there are no more, `windowEnd` (monotonic nanoseconds) has passed or the chunk
   /// is large enough.
+  /// - Parameter condemned: rows that took a transaction down, by line: they are bad without being
+  ///   tried again. A chunk ends behind one, so that it is never met twice.
   func run(
-    _ progress: inout ImportProgress, condemned: RowError?, until windowEnd: Int64,
+    _ progress: inout ImportProgress, condemned: [Int: JobError], until windowEnd: Int64,
     on connection: borrowing Connection
   ) throws(ImportStop) -> End {
     var bytes = 0
@@ -160,10 +162,12 @@ final class ImportLoader {
       } catch {
         throw .stream(error)
       }
-      if let error = try load(condemned, &progress, connection) {
+      let known = condemned.isEmpty ? nil : condemned[row.line]
+      if let error = try known.map({ RowError(line: row.line, $0) }) ?? load(&progress, connection) {
         guard plan.request.badRows == .skip else { return .stopped(error) }
         progress.skipped += 1
         progress.add(error)
+        if known != nil, windowEnd != .max { return .goesOn }
       }
       bytes += row.isText ? row.text.count : row.values.count * 16
       rows += 1
@@ -177,10 +181,8 @@ final class ImportLoader {
   /// Loads the current row.
   /// - Returns: what is wrong with it, and then nothing of it is in.
   private func load(
-    _ condemned: RowError?, _ progress: inout ImportProgress,
-    _ connection: borrowing Connection
+    _ progress: inout ImportProgress, _ connection: borrowing Connection
   ) throws(ImportStop) -> RowError? {
-    if let condemned, condemned.line == row.line { return condemned }
     if let fault = row.fault {
       return RowError(
         line: row.line, JobError(.request, fault.code, fault.message), column: fault.column)
@@ -198,7 +200,8 @@ final class ImportLoader {
       return RowError(
         line: row.line,
         JobError(
-          .request, SluiceCode.badFile, "\(target[wrong]) is none of the columns of the import"),
+          .request, SluiceCode.badFile, "\(target[wrong]) is none of the columns to be loaded",
+          hint: "leave it out, or name the columns in \"columns\""),
         column: 1)
     }
     let statement = try self.statement(for: target, connection)
@@ -226,10 +229,12 @@ final class ImportLoader {
     return statement
   }
 
-  /// The first key of an object that `columns` leaves out.
+  /// The first key of an object that is none of the columns.
   private func unwanted(_ names: [String]) -> Int? {
-    guard let wanted = plan.request.columns else { return nil }
-    return names.firstIndex { !wanted.contains($0) }
+    if let last, last.columns == names { return nil }
+    return names.firstIndex { name in
+      !columns.contains { $0 == name || $0.lowercased() == name.lowercased() }
+    }
   }
 
   private func bind(to statement: Statement) throws(SQLiteError) {

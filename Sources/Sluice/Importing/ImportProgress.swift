@@ -61,11 +61,12 @@ struct RowError: Error, Sendable, Equatable {
   var line: Int
   var error: JobError
 
-  init(line: Int, _ error: JobError, column: Int) {
+  /// - Parameter column: nil where the error tells it.
+  init(line: Int, _ error: JobError, column: Int? = nil) {
     self.line = line
     self.error = error
     self.error.line = line
-    self.error.column = column
+    if let column { self.error.column = column }
   }
 }
 

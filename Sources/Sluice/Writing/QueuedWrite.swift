@@ -13,8 +13,8 @@ struct QueuedWrite: Sendable {
   /// Times it gave way to more urgent work.
   var preemptions = 0
 
-  /// The row of an import that took a transaction down: it is bad without being tried again.
-  var condemnedRow: RowError?
+  /// Rows of an import that took a transaction down, by line: they are bad without being tried again.
+  var condemnedRows: [Int: JobError] = [:]
 
   /// Whether it can only be the first of a group.
   var beginsGroup: Bool { isAlone || needsOwnConnection }
