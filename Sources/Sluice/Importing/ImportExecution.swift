@@ -93,7 +93,7 @@ final class ImportExecution {
       guard first.hash == ticket.idHash,
         let line = RememberedImport(members: first.statements).committedThrough
       else {
-        let duplicate = JobDuplicate(ticket, id: id, first: first)
+        let duplicate = JobDuplicate(ticket, id: id, first: first, hash: ticket.idHash)
         return try duplicate.end(
           started: turn.started, attempts: turn.write.failedAttempts + 1, ledger, on: connection)
       }

@@ -163,7 +163,13 @@ final class ImportLoader {
         throw .stream(error)
       }
       let known = condemned.isEmpty ? nil : condemned[row.line]
-      if let error = try known.map({ RowError(line: row.line, $0) }) ?? load(&progress, connection) {
+      let bad: RowError?
+      if let known {
+        bad = RowError(line: row.line, known)
+      } else {
+        bad = try load(&progress, connection)
+      }
+      if let error = bad {
         guard plan.request.badRows == .skip else { return .stopped(error) }
         progress.skipped += 1
         progress.add(error)

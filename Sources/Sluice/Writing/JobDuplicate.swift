@@ -5,9 +5,12 @@ struct JobDuplicate {
   private let ticket: JobTicket
   private let id: String
   private let first: Ledger.FirstUse
+  private let hash: UInt64
 
-  init(_ ticket: JobTicket, id: String, first: Ledger.FirstUse) {
+  /// - Parameter hash: of this job's content.
+  init(_ ticket: JobTicket, id: String, first: Ledger.FirstUse, hash: UInt64) {
     self.ticket = ticket
+    self.hash = hash
     self.id = id
     self.first = first
   }
@@ -17,7 +20,7 @@ struct JobDuplicate {
     started: Timestamp, attempts: Int, _ ledger: Ledger, on connection: borrowing Connection
   ) throws(SQLiteError) -> JobEnd {
     let finished = Timestamp.now()
-    guard first.hash == ticket.idHash else { return .rejected(rejection(finished)) }
+    guard first.hash == hash else { return .rejected(rejection(finished)) }
     var document = ResultDocument(of: ticket, status: .done, finished: finished)
     document.started = started
     document.attempts = attempts
@@ -37,10 +40,7 @@ struct JobDuplicate {
 
   private func rejection(_ finished: Timestamp) -> Outcome {
     var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
-    document.error = JobError(
-      .request, SluiceCode.duplicate,
-      "the id \(id) was used by \(first.job) with other content",
-      hint: "give the job an id of its own, or drop it again byte for byte")
+    document.error = .duplicateID(id, of: first.job)
     return Outcome(
       ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered())
   }

@@ -71,13 +71,15 @@ final class Ledger {
   }
 
   /// Records an outcome.
+  /// - Parameter contentHash: of the job's file, where it was not known when it was claimed.
   /// - Returns: its key.
   func record(
     _ ticket: JobTicket, status: JobStatus, finished: Timestamp, result: [UInt8],
-    on connection: borrowing Connection
+    contentHash: UInt64? = nil, on connection: borrowing Connection
   ) throws(SQLiteError) -> Int64 {
     connection.authorizer.subject = .engine
-    let file = ticket.identity
+    var file = ticket.identity
+    if let contentHash { file.hash = contentHash }
     try insertRow.bind(.integer(spool), at: 1)
     try insertRow.bind(.integer(ticket.sequence), at: 2)
     try insertRow.bind(.text(ticket.name), at: 3)
@@ -122,13 +124,21 @@ final class Ledger {
     on connection: borrowing Connection
   ) throws(SQLiteError) {
     guard let id = ticket.job.id else { return }
+    let use = FirstUse(
+      hash: ticket.idHash, job: ticket.name, commit: commit, statements: outcome)
+    try remember(id: id, firstUse: use, finished: finished, on: connection)
+  }
+
+  func remember(
+    id: String, firstUse: FirstUse, finished: Timestamp, on connection: borrowing Connection
+  ) throws(SQLiteError) {
     connection.authorizer.subject = .engine
     try insertID.bind(.text(id), at: 1)
-    try insertID.bind(.integer(Int64(bitPattern: ticket.idHash)), at: 2)
-    try insertID.bind(.text(ticket.name), at: 3)
-    try insertID.bind(.integer(commit), at: 4)
+    try insertID.bind(.integer(Int64(bitPattern: firstUse.hash)), at: 2)
+    try insertID.bind(.text(firstUse.job), at: 3)
+    try insertID.bind(.integer(firstUse.commit), at: 4)
     try insertID.bind(.integer(finished.nanoseconds), at: 5)
-    try insertID.bind(.blob(outcome), at: 6)
+    try insertID.bind(.blob(firstUse.statements), at: 6)
     try insertID.run()
   }
 

@@ -66,7 +66,9 @@ final class TransactionManager {
       connection.resetCounters()
       connection.authorizer.subject = .engine
       try savepoint.run()
-      if let known = try knownOutcome(write, started: started, on: connection) {
+      if let known = try knownOutcome(
+        write, hash: write.ticket.identity.hash, started: started, on: connection)
+      {
         try release.run()
         return known
       }
@@ -75,7 +77,12 @@ final class TransactionManager {
     }
     var run = JobRun(write: write, commit: commit, started: started, clock: clock)
     do throws(JobStop) {
-      let executed = try execute(write, isShared: isShared, on: connection)
+      if isShared, let level = write.ticket.job.transaction, level != .immediate {
+        throw .needsOwnConnection
+      }
+      let executed = try execute(
+        write.ticket.job, unshareable: isShared ? [.temporary, .foreignKeysPragma] : [],
+        on: connection)
       run.statements = executed.json
       return try record(run, .done, error: nil, on: connection)
     } catch {
@@ -83,18 +90,26 @@ final class TransactionManager {
     }
   }
 
-  private func execute(
-    _ write: QueuedWrite, isShared: Bool, on connection: borrowing Connection
+  /// Runs a job's statements, and looks for what they may not leave behind.
+  /// - Parameter unshareable: what may not run here.
+  func execute(
+    _ job: Job, unshareable: StatementTraits, isLine: Bool = false,
+    on connection: borrowing Connection
   ) throws(JobStop) -> ExecutedStatements {
-    if isShared, let level = write.ticket.job.transaction, level != .immediate {
-      throw .needsOwnConnection
-    }
     var execution = JobExecution(
-      write.ticket.job,
+      job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
-        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : []))
+        subject: .writer, unshareable: unshareable, isLine: isLine))
     let executed = try execution.run(on: connection)
+    try check(changedSchema: executed.changedSchema, setPragma: executed.setPragma, on: connection)
+    return executed
+  }
+
+  /// What must hold when the last statement of a job has run.
+  func check(
+    changedSchema: Bool, setPragma: Bool, on connection: borrowing Connection
+  ) throws(JobStop) {
     // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
     if connection.hasForeignKeyViolation {
       throw .failed(
@@ -102,9 +117,8 @@ final class TransactionManager {
           .constraint, "SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN KEY constraint failed", number: 787,
           hint: "a row refers to one that is not there when the job ends"))
     }
-    if executed.changedSchema { try refuseIntruders(on: connection) }
-    if executed.setPragma { try forgetPragmas(on: connection) }
-    return executed
+    if changedSchema { try refuseIntruders(on: connection) }
+    if setPragma { try forgetPragmas(on: connection) }
   }
 
   /// `defer_foreign_keys` would otherwise hold until the group's COMMIT.
@@ -130,13 +144,14 @@ final class TransactionManager {
   }
 
   /// The outcome of an earlier job with the same id, as this one's.
-  private func knownOutcome(
-    _ write: QueuedWrite, started: Timestamp, on connection: borrowing Connection
+  /// - Parameter hash: of this job's content.
+  func knownOutcome(
+    _ write: QueuedWrite, hash: UInt64, started: Timestamp, on connection: borrowing Connection
   ) throws(SQLiteError) -> JobEnd? {
     let ticket = write.ticket
     guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
     else { return nil }
-    let duplicate = JobDuplicate(ticket, id: id, first: first)
+    let duplicate = JobDuplicate(ticket, id: id, first: first, hash: hash)
     return try duplicate.end(
       started: started, attempts: write.failedAttempts + 1, ledger, on: connection)
   }

@@ -7,6 +7,8 @@ final class WriterSession {
   let ledger: Ledger
   let transactions: TransactionManager
   let imports: ImportExecution
+  let chunks: ChunkLedger
+  let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
@@ -37,6 +39,8 @@ final class WriterSession {
       configuration, ledger: ledger, imports: progresses, on: connection)
     imports = try ImportExecution(
       configuration, ledger: ledger, progresses: progresses, on: connection)
+    chunks = try ChunkLedger(on: connection, spool: configuration.spool)
+    lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
     connection.onBusy { [unowned self] count in wait(count) }
