@@ -18,12 +18,14 @@ public final class Engine: Sendable {
   ///
   /// - Parameters:
   ///   - observer: told which jobs run.
+  ///   - rows: where reads put what is too long for memory; nil holds everything in memory, and
+  ///     rejects the formats with a file of their own.
   ///   - report: told what an operator should know, a line each.
   ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver,
+    _ configuration: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
@@ -63,7 +65,7 @@ public final class Engine: Sendable {
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, observer: observer, deliver: deliver,
+      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 

@@ -61,6 +61,8 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
+    try results.removeScratch()
+    let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
     let settler = Settler(results, batches, engines: engines, log: log)
@@ -87,8 +89,10 @@ final class Worker {
       if settings.monitor.isEnabled {
         configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
       }
+      configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
+      let observer = RunRecorder(record: record, suspects: suspects)
+      engines.add(try Self.open(configuration, observer, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
     suspects.begin(start.suspects)
@@ -111,13 +115,13 @@ final class Worker {
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ publisher: Publisher,
-    _ log: WorkerLog
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
+    _ publisher: Publisher, _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: observer, report: { log.say($0) },
+        configuration, observer: observer, rows: rows, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       var failure = WorkerError(
