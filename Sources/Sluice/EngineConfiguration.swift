@@ -24,6 +24,8 @@ public struct EngineConfiguration: Sendable {
   /// Bytes of WAL at which it is emptied, with readers waited for.
   public var walLimit = 64 << 20
   public var scheduler = SchedulerConfiguration()
+  /// Notes what this one database's statements and transactions do; nil for nothing of it.
+  public var monitor: QueryMonitor?
 
   public init(path: String) { self.path = path }
 }

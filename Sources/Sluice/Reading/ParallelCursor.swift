@@ -39,7 +39,8 @@ struct ParallelCursor {
     runs(interrupt)
     defer { runs(nil) }
     do throws(JobStop) {
-      let executed = try execute(ticket.job, on: pooled.connection)
+      let executed = try execute(
+        ticket.job, on: pooled.connection, MonitorSink(pooled.recorder, job: ticket.name))
       pool.release(pooled, .reuse)
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
@@ -50,7 +51,7 @@ struct ParallelCursor {
   }
 
   private func execute(
-    _ job: Job, on connection: borrowing Connection
+    _ job: Job, on connection: borrowing Connection, _ monitor: MonitorSink?
   ) throws(JobStop) -> ExecutedStatements {
     let isSingle = job.statements.count == 1
     do throws(SQLiteError) {
@@ -65,7 +66,7 @@ struct ParallelCursor {
       job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: .max, subject: .reader,
-        unshareable: []))
+        unshareable: [], monitor: monitor))
     let executed = try execution.run(on: connection)
     if !connection.isAutocommit {
       do throws(SQLiteError) {

@@ -19,8 +19,14 @@ final class ReaderThreads: Sendable {
     var unanswered = 0
     var resting = 0
     /// What runs, by reader.
-    var running: [Int: (sequence: Int64, interrupt: Interrupt)] = [:]
+    var running: [Int: Running] = [:]
     var isStopping = false
+  }
+
+  private struct Running: Sendable {
+    let ticket: JobTicket
+    let interrupt: Interrupt
+    let since: MonotonicTime
   }
 
   /// Outcomes handed on at once.
@@ -50,6 +56,18 @@ final class ReaderThreads: Sendable {
 
   /// Jobs that wait, run, or have an outcome that is not delivered.
   var count: Int { state.withLock { $0.unanswered } }
+
+  /// What waits by lane, and what runs.
+  var snapshot: (lanes: [LaneSnapshot], running: [RunningJob]) {
+    state.withLock { state in
+      let running = state.running.values.map { running in
+        RunningJob(
+          name: running.ticket.name, priority: running.ticket.priority, isWrite: false,
+          since: running.since, preemptions: 0, isAlone: false)
+      }
+      return (state.scheduler.laneSnapshots, running)
+    }
+  }
 
   func add(_ reads: [JobTicket]) {
     let missing = state.withLock { state -> Int? in
@@ -170,7 +188,9 @@ final class ReaderThreads: Sendable {
       let cursor = ParallelCursor(configuration, pool: pool)
       let end = cursor.run(ticket, onLongRun: onLongRun) { interrupt in
         state.withLock { state in
-          state.running[slot] = interrupt.map { (ticket.sequence, $0) }
+          state.running[slot] = interrupt.map {
+            Running(ticket: ticket, interrupt: $0, since: clock)
+          }
           if state.isStopping { interrupt?.stop(.stopping) }
         }
       }
