@@ -11,6 +11,7 @@ public final class Engine: Sendable {
   let readers: ReaderThreads
   let commands: LongCommands
   private let writer: OwnedThread
+  private let live: LiveTuning
   let deliver: @Sendable ([Outcome]) -> Void
   let observer: any RunObserver
 
@@ -25,10 +26,13 @@ public final class Engine: Sendable {
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let configuration = initial.following(live)
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
@@ -103,6 +107,14 @@ public final class Engine: Sendable {
       Outcome(
         ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
     ])
+  }
+
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
   }
 
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
