@@ -10,6 +10,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     .systemLibrary(
@@ -20,7 +21,12 @@ let package = Package(
     .target(name: "JSON"),
     .target(name: "SQLite", dependencies: ["CSQLite"]),
     .target(name: "EventLoop", dependencies: ["CLibuv"]),
-    .target(name: "Sluice", dependencies: ["SQLite", "JSON", "CSystem"]),
+    .target(
+      name: "Sluice",
+      dependencies: [
+        "SQLite", "JSON", "CSystem",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
     .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem", "CCSV"]),
     .target(
       name: "SluiceWorker",

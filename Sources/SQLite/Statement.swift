@@ -8,6 +8,8 @@ public final class Statement {
   let handle: OpaquePointer
   /// What compiling it showed (see `Authorizer`).
   public let traits: StatementTraits
+  /// A mark of whoever runs it; 0 at first. It lasts as long as the statement stays in the cache.
+  public var tag: UInt64 = 0
 
   init(handle: OpaquePointer, traits: StatementTraits) {
     self.handle = handle

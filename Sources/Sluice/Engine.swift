@@ -7,8 +7,8 @@ public final class Engine: Sendable {
   public let configuration: EngineConfiguration
   public let writerStatus: WriterStatus
   public let pool: ConnectionPool
-  private let inbox: WriterInbox
-  private let readers: ReaderThreads
+  let inbox: WriterInbox
+  let readers: ReaderThreads
   private let writer: OwnedThread
   private let deliver: @Sendable ([Outcome]) -> Void
 
@@ -58,6 +58,7 @@ public final class Engine: Sendable {
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
       configuration, pool: pool, store: rows, observer: observer, deliver: deliver,

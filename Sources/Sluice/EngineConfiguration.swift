@@ -26,6 +26,8 @@ public struct EngineConfiguration: Sendable {
   /// Opens the files of imports, which are rejected without it.
   public var imports: (any ImportSource)?
   public var scheduler = SchedulerConfiguration()
+  /// Notes what this one database's statements and transactions do; nil for nothing of it.
+  public var monitor: QueryMonitor?
 
   public init(path: String) { self.path = path }
 }

@@ -71,6 +71,9 @@ final class Publisher: Sendable {
     }
   }
 
+  /// Outcomes whose results are still to be written.
+  var backlog: Int { state.withLock { $0.queue.count } }
+
   /// No more comes; `run` returns once all is published.
   func close() {
     state.withLock { $0.isClosed = true }
@@ -152,7 +155,7 @@ final class Publisher: Sendable {
         if patience.isSpent, state.withLock({ $0.isClosed }) { return }
       }
     }
-    counts.count(outcome.status)
+    counts.count(outcome)
     active.remove(outcome.ticket.sequence)
   }
 

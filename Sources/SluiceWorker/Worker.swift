@@ -24,6 +24,7 @@ final class Worker {
   private let engines = EngineTable()
   private let counts = OutcomeCounts()
   private let publisher: Publisher
+  private let monitor: WorkerMonitor
   private var intake: JobIntake
   private var claim: JobClaim
   private var scanners: [SpoolScanner] = []
@@ -73,6 +74,9 @@ final class Worker {
       configuration.foreignKeys = database.foreignKeys
       configuration.spool = identity.value
       configuration.imports = ImportFiles(layout)
+      if settings.monitor.isEnabled {
+        configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
+      }
       let record = try recovery.inFlightRecord(of: database.name)
       let observer = RunRecorder(record: record, suspects: suspects)
       engines.add(try Self.open(configuration, observer, rows, publisher, log))
@@ -84,6 +88,12 @@ final class Worker {
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
     threads.append(try OwnedThread(name: "settler") { settler.run() })
+    monitor = try WorkerMonitor(
+      settings.monitor,
+      .init(
+        layout: layout, engines: engines, active: active, counts: counts,
+        unpublished: { publisher.backlog }), log: log)
+    monitor.started(after: lock.previousEnd, again: start.runAgain.count)
     try watch()
     readmit(start.runAgain)
   }
@@ -159,7 +169,8 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let deadline = tick(now)
+      let beat = monitor.beat(now, scanners, isStopping: state.isStopping)
+      let deadline = tick(now).orEarlier(beat)
       if state.isOver(unfinished: active.count, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
       switch deadline {
@@ -175,6 +186,10 @@ final class Worker {
   private enum NextTick: Equatable {
     case now
     case at(MonotonicTime)
+
+    func orEarlier(_ other: MonotonicTime) -> NextTick {
+      if case .at(let time) = self { .at(min(time, other)) } else { self }
+    }
   }
 
   /// Does what is due, within bounds.
@@ -349,6 +364,7 @@ final class Worker {
     for engine in engines.all { engine.stop() }
     publisher.close()
     for thread in threads { thread.join() }
+    monitor.stop(scanners)
     for watch in watches { watch.close() }
     wakeup.close()
     try lock.markClean()

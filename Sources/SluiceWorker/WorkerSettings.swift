@@ -13,6 +13,9 @@ public struct WorkerSettings: Sendable {
   /// Seconds between two looks at directories that sent no event.
   public var rescan = 10.0
   public var umask: UInt32 = 0o027
+  var monitor = MetricsWriter.Settings()
+  /// Seconds from which on a statement is a slow one.
+  var slowQuery = 1.0
 
   public init(spool: String, databases: [Settings.Database]) {
     self.spool = spool

@@ -28,6 +28,7 @@ struct JobExecution {
     /// It is a line of a batch, whose connection was opened for others too: no PRAGMA in front of
     /// it can hold for it alone.
     var isLine = false
+    var monitor: MonitorSink?
   }
 
   private let job: Job
@@ -79,6 +80,7 @@ struct JobExecution {
     var offset = 0
     var isFirst = true
     while let (prepared, end) = try prepare(statement.sql, from: offset, on: connection) {
+      let range = offset..<end
       offset = end
       if prepared.traits.contains(.transactionControl) { continue }
       if !isFirst, statement.hasParameters || statement.expect != nil {
@@ -90,7 +92,7 @@ struct JobExecution {
       isFirst = false
       try admit(prepared)
       if job.result.format != .json { try checkFits(prepared, of: statement.sql, end, connection) }
-      try execute(prepared, statement, on: connection)
+      try execute(prepared, statement, range, on: connection)
       statementIndex += 1
     }
     if isFirst, offset == 0 {
@@ -155,7 +157,8 @@ struct JobExecution {
   }
 
   private mutating func execute(
-    _ prepared: Statement, _ statement: JobStatement, on connection: borrowing Connection
+    _ prepared: Statement, _ statement: JobStatement, _ range: Range<Int>,
+    on connection: borrowing Connection
   ) throws(JobStop) {
     let started = MonotonicTime.now()
     connection.interrupt.extend(deadline: started.advanced(bySeconds: timeout).nanoseconds)
@@ -168,6 +171,12 @@ struct JobExecution {
     var output = StatementOutput(
       index: statementIndex, options: job.result, isRead: settings.subject == .reader,
       file: try rowFile())
+    var isDone = false
+    defer {
+      settings.monitor?.record(
+        prepared, in: statement.sql, range, since: started, rows: output.rowCount,
+        changes: output.changes, isDone: isDone, stop: connection.interrupt.reason)
+    }
     switch statement.parameters {
     case .none: try runOnce(prepared, nil, &output, connection)
     case .once(let set): try runOnce(prepared, set, &output, connection)
@@ -190,6 +199,7 @@ struct JobExecution {
     writer.member("\"seconds\":")
     Seconds.append(MonotonicTime.now().seconds(since: started), to: &writer.bytes)
     writer.endObject()
+    isDone = true
     if let expect = statement.expect { try output.check(expect) }
   }
 

@@ -18,6 +18,8 @@ public final class ConnectionPool: Sendable {
     public var ageMax = 3600.0
     /// Seconds of rest after which it is checked before it is lent.
     public var idleCheck = 60.0
+    /// Notes what the connections do.
+    public var monitor: QueryMonitor?
 
     public init(path: String) { self.path = path }
   }
@@ -103,7 +105,8 @@ public final class ConnectionPool: Sendable {
       state.withLock { $0.statistics.recycled += 1 }
     }
     do throws(SQLiteError) {
-      let connection = try PooledConnection(path: configuration.path)
+      let connection = try PooledConnection(
+        path: configuration.path, monitor: configuration.monitor)
       state.withLock { $0.statistics.opened += 1 }
       return connection
     } catch {

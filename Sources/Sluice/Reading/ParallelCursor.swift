@@ -43,7 +43,8 @@ struct ParallelCursor {
     runs(interrupt)
     defer { runs(nil) }
     do throws(JobStop) {
-      let executed = try execute(ticket.job, output, on: pooled.connection)
+      let executed = try execute(
+        ticket.job, output, on: pooled.connection, MonitorSink(pooled.recorder, job: ticket.name))
       pool.release(pooled, .reuse)
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
@@ -55,7 +56,7 @@ struct ParallelCursor {
   }
 
   private func execute(
-    _ job: Job, _ output: ReadOutput, on connection: borrowing Connection
+    _ job: Job, _ output: ReadOutput, on connection: borrowing Connection, _ monitor: MonitorSink?
   ) throws(JobStop) -> ExecutedStatements {
     let isSingle = job.statements.count == 1
     do throws(SQLiteError) {
@@ -70,7 +71,7 @@ struct ParallelCursor {
       job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: .max, subject: .reader,
-        unshareable: []), output: output)
+        unshareable: [], monitor: monitor), output: output)
     let executed = try execution.run(on: connection)
     if !connection.isAutocommit {
       do throws(SQLiteError) {

@@ -19,8 +19,14 @@ final class ReaderThreads: Sendable {
     var unanswered = 0
     var resting = 0
     /// What runs, by reader.
-    var running: [Int: (sequence: Int64, interrupt: Interrupt)] = [:]
+    var running: [Int: Running] = [:]
     var isStopping = false
+  }
+
+  private struct Running: Sendable {
+    let ticket: JobTicket
+    let interrupt: Interrupt
+    let since: MonotonicTime
   }
 
   /// Outcomes handed on at once, and the bytes of their results.
@@ -54,6 +60,18 @@ final class ReaderThreads: Sendable {
 
   /// Jobs that wait, run, or have an outcome that is not delivered.
   var count: Int { state.withLock { $0.unanswered } }
+
+  /// What waits by lane, and what runs.
+  var snapshot: (lanes: [LaneSnapshot], running: [RunningJob]) {
+    state.withLock { state in
+      let running = state.running.values.map { running in
+        RunningJob(
+          name: running.ticket.name, priority: running.ticket.priority, isWrite: false,
+          since: running.since, preemptions: 0, isAlone: false)
+      }
+      return (state.scheduler.laneSnapshots, running)
+    }
+  }
 
   func add(_ reads: [JobTicket]) {
     let missing = state.withLock { state -> Int? in
@@ -166,11 +184,14 @@ final class ReaderThreads: Sendable {
   private func answer(
     _ ticket: JobTicket, slot: Int, onLongRun: @escaping () -> Void
   ) -> Outcome? {
+    let clock = MonotonicTime.now()
     let run = ReadRun(
       ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
       runs: { [self] interrupt in
         state.withLock { state in
-          state.running[slot] = interrupt.map { (ticket.sequence, $0) }
+          state.running[slot] = interrupt.map {
+            Running(ticket: ticket, interrupt: $0, since: clock)
+          }
           if state.isStopping { interrupt?.stop(.stopping) }
         }
       }, rest: { [self] in rest($0) })

@@ -102,7 +102,8 @@ struct ChunkRun {
     }
     do throws(JobStop) {
       let executed = try session.transactions.execute(
-        job, unshareable: isShared ? [.temporary] : [], isLine: true, on: session.connection)
+        job, of: batch.ticket.name, unshareable: isShared ? [.temporary] : [], isLine: true,
+        on: session.connection)
       try finish(line, job, executed)
       return nil
     } catch {

@@ -14,6 +14,8 @@ public struct LedgerRow: Sendable {
 /// The record, in the user's own database, of every write job that ended; written in the
 /// transaction of its effects. Used on the writer's thread.
 final class Ledger {
+  /// The number of the last transaction that was begun with `beginCommit`.
+  private(set) var commit: Int64?
   private let spool: Int64
   private let insertRow: Statement
   private let nextCommit: Statement
@@ -66,6 +68,7 @@ final class Ledger {
       throw SQLiteError(code: 11, message: "the row 'commit' of _sluice_state is gone")
     }
     let number = nextCommit.integer(0)
+    commit = number
     while try nextCommit.step() {}
     return number
   }

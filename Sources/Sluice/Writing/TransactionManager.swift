@@ -36,6 +36,9 @@ final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
   private let imports: ImportLedger
+  private let recorder: StatementRecorder?
+  /// Jobs that ran in the present transaction.
+  var jobsBegun = 0
   private let savepoint: Statement
   private let rollbackTo: Statement
   private let release: Statement
@@ -47,6 +50,7 @@ final class TransactionManager {
     self.configuration = configuration
     self.ledger = ledger
     self.imports = imports
+    recorder = configuration.monitor?.recorder()
     savepoint = try connection.prepareOwn("SAVEPOINT job")
     rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
     release = try connection.prepareOwn("RELEASE job")
@@ -62,6 +66,7 @@ final class TransactionManager {
   ) -> JobEnd {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
+    jobsBegun += 1
     do throws(SQLiteError) {
       connection.resetCounters()
       connection.authorizer.subject = .engine
@@ -81,8 +86,8 @@ final class TransactionManager {
         throw .needsOwnConnection
       }
       let executed = try execute(
-        write.ticket.job, unshareable: isShared ? [.temporary, .foreignKeysPragma] : [],
-        on: connection)
+        write.ticket.job, of: write.ticket.name,
+        unshareable: isShared ? [.temporary, .foreignKeysPragma] : [], on: connection)
       run.statements = executed.json
       return try record(run, .done, error: nil, on: connection)
     } catch {
@@ -91,16 +96,19 @@ final class TransactionManager {
   }
 
   /// Runs a job's statements, and looks for what they may not leave behind.
-  /// - Parameter unshareable: what may not run here.
+  /// - Parameters:
+  ///   - name: the job's own, or that of the batch it is a line of.
+  ///   - unshareable: what may not run here.
   func execute(
-    _ job: Job, unshareable: StatementTraits, isLine: Bool = false,
+    _ job: Job, of name: String, unshareable: StatementTraits, isLine: Bool = false,
     on connection: borrowing Connection
   ) throws(JobStop) -> ExecutedStatements {
     var execution = JobExecution(
       job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
-        subject: .writer, unshareable: unshareable, isLine: isLine))
+        subject: .writer, unshareable: unshareable, isLine: isLine,
+        monitor: MonitorSink(recorder, job: name)))
     let executed = try execution.run(on: connection)
     try check(changedSchema: executed.changedSchema, setPragma: executed.setPragma, on: connection)
     return executed

@@ -21,6 +21,8 @@ final class WriterInbox: Sendable {
     let interrupt: Interrupt
     let sequence: Int64
     let runsAlone: Bool
+    let name: String
+    let since: MonotonicTime
   }
 
   private struct State: Sendable {
@@ -188,12 +190,24 @@ final class WriterInbox: Sendable {
       state.running = Running(
         priority: write.ticket.priority, preemptions: write.preemptions,
         arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
-        runsAlone: write.beginsGroup)
+        runsAlone: write.beginsGroup, name: write.ticket.name, since: .now())
       if state.isStopping { interrupt.stop(.stopping) }
     }
   }
 
   func rests() { state.withLock { $0.running = nil } }
+
+  /// What waits by lane, and what runs.
+  var snapshot: (lanes: [LaneSnapshot], running: RunningJob?) {
+    state.withLock { state in
+      let running = state.running.map {
+        RunningJob(
+          name: $0.name, priority: $0.priority, isWrite: true, since: $0.since,
+          preemptions: $0.preemptions, isAlone: $0.runsAlone)
+      }
+      return (state.scheduler.laneSnapshots, running)
+    }
+  }
 
   var isStopping: Bool { state.withLock { $0.isStopping } }
 

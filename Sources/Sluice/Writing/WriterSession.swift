@@ -13,6 +13,7 @@ final class WriterSession {
   private let beginImmediate: Statement
   private let commitStatement: Statement
   private var waiting = Waiting.forWriter(until: 0)
+  private var probe: TransactionProbe?
   private let shouldStop: () -> Bool
 
   private enum Waiting {
@@ -43,6 +44,7 @@ final class WriterSession {
     lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
+    probe = configuration.monitor.map { TransactionProbe($0) }
     connection.onBusy { [unowned self] count in wait(count) }
   }
 
@@ -53,6 +55,9 @@ final class WriterSession {
     waiting = .forWriter(until: end.nanoseconds)
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    transactions.jobsBegun = 0
+    probe?.asksForLock(walPages: connection.walPages)
+    defer { probe?.lockAnswered(hasLock: !connection.isAutocommit) }
     try beginImmediate.run()
   }
 
@@ -60,14 +65,23 @@ final class WriterSession {
   func commit() throws(SQLiteError) {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    var outcome = TransactionRecord.Outcome.unknown
+    defer { endProbe(outcome) }
     try commitStatement.run()
+    outcome = .committed
   }
 
   /// Ends the transaction if there is still one; an error here would hide the one that mattered.
   func rollback() {
+    if transactions.jobsBegun > 0 { endProbe(.undone) }
     connection.interrupt.arm()
     guard !connection.isAutocommit else { return }
     try? connection.execute("ROLLBACK")
+  }
+
+  private func endProbe(_ outcome: TransactionRecord.Outcome) {
+    probe?.ended(
+      outcome, commit: ledger.commit, jobs: transactions.jobsBegun, walPages: connection.walPages)
   }
 
   /// Forgets old rows of the ledger, in a transaction of its own.

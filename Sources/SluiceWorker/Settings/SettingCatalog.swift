@@ -37,6 +37,7 @@ extension Setting {
 
     Setting("monitor_interval", .seconds(\.monitorIntervalSeconds, 0.1...3600)),
     Setting("heartbeat", .seconds(\.heartbeatSeconds, 0.1...3600)),
+    Setting("slow_query", .seconds(\.slowQuerySeconds, tick...day)),
 
     Setting("wal_limit", .bytes(\.walLimitBytes, 1 << 20...1 << 40)),
     // The outcome is one blob of the ledger, and SQLite ends those at 10^9 bytes.

@@ -15,6 +15,10 @@ extension WorkerSettings {
     claimRules.settle = settings.settleSeconds
     rescan = settings.rescanSeconds
     umask = settings.umask
+    monitor.isEnabled = settings.isMonitoringEnabled
+    monitor.interval = settings.monitorIntervalSeconds
+    monitor.heartbeat = settings.heartbeatSeconds
+    slowQuery = settings.slowQuerySeconds
   }
 }
 
