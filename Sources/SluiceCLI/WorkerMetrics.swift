@@ -121,10 +121,8 @@ struct WorkerMetrics {
       if let ratio = node["statements"]?["reused_ratio"]?.number {
         parts.append("statements reused \(Quantity.percent(ratio))")
       }
-      if let hits = node["statements"]?["cache_hits"]?.integer, hits > 0,
-        let ratio = node["statements"]?["cache_hit_ratio"]?.number
-      {
-        parts.append("cache hits \(Quantity.percent(ratio))")
+      if let hits = node["statements"]?["cache_hits"]?.integer, hits > 0 {
+        parts.append("\(hits) cache hits")
       }
       return "\(name): " + parts.joined(separator: ", ")
     }

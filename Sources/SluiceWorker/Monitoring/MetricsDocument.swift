@@ -217,7 +217,6 @@ struct MetricsDocument {
     writer.field("reused", monitor.uses.reused)
     writer.field("reused_ratio", ratio(monitor.uses.reused, monitor.uses.compiled))
     writer.field("cache_hits", totals.cacheHits)
-    writer.field("cache_hit_ratio", ratio(totals.cacheHits, totals.count))
   }
 
   /// Nil where there was nothing.

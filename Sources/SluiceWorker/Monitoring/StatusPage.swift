@@ -77,8 +77,8 @@ struct StatusPage {
     tile("unfinished", Self.count(snapshot.unfinished))
     tile("done", Self.count(jobs(.done)))
     tile("not done", Self.count(bad), isBad: bad > 0)
-    tile("jobs a second", Self.rate(snapshot.rates.jobs), extra: Sparkline.svg(snapshot.history))
-    tile("commits a second", Self.rate(snapshot.rates.commits))
+    tile("jobs/s", Self.rate(snapshot.rates.jobs), extra: Sparkline.svg(snapshot.history))
+    tile("commits/s", Self.rate(snapshot.rates.commits))
     tile("memory", Self.bytes(Int64(snapshot.resources.residentBytes)))
     tile("processor", "\(Int((snapshot.rates.cpu * 100).rounded())) %")
     html += "</section>\n"
