@@ -155,6 +155,22 @@ public struct Connection: ~Copyable {
     return (statement, offset + length)
   }
 
+  /// A job's statement that is run once and not kept.
+  /// - Returns: nil where there is nothing but white space and comments.
+  public func prepareOnce(
+    _ sql: UnsafeBufferPointer<UInt8>, subject: Authorizer.Subject
+  ) throws(SQLiteError) -> Statement? {
+    authorizer.reset()
+    authorizer.subject = subject
+    authorizer.leadingKeyword = SQLKeyword(of: sql)
+    defer { authorizer.leadingKeyword = nil }
+    if authorizer.leadingKeyword == .vacuum {
+      authorizer.refuseVacuum()
+      throw SQLiteError(code: SQLITE_AUTH, message: "not authorized")
+    }
+    return try compile(sql).get()?.0
+  }
+
   private func compile(
     _ sql: UnsafeBufferPointer<UInt8>
   ) -> Result<(Statement, Int)?, SQLiteError> {

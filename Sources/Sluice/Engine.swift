@@ -129,6 +129,17 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one
+  /// thread.
+  public func chunks(ofBatch sequence: Int64) throws(JobError) -> BatchChunks {
+    do throws(SQLiteError) {
+      return try BatchChunks(
+        path: configuration.path, spool: configuration.spool, sequence: sequence)
+    } catch {
+      throw JobError(error)
+    }
+  }
+
   private static func value<Value>(
     _ result: Result<Value, SQLiteError>
   ) throws(JobError) -> Value {
@@ -154,7 +165,13 @@ public final class Engine: Sendable {
 extension Job {
   /// Whether every statement begins like one that may be read-only.
   var mayRead: Bool {
+    guard case .transaction = body else { return false }
     if let transaction, transaction != .deferred { return false }
     return statements.allSatisfy { SQLKeyword(of: $0.sql).mayRead }
+  }
+
+  /// Whether a statement begins like one that reads and nothing else.
+  public static func begins(asRead sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    SQLKeyword(of: sql).mayRead
   }
 }

@@ -1,7 +1,9 @@
+import Glibc
 import Sluice
 import Spool
 
-/// Makes a ticket of a claimed file, or the reason why it is none. Touches no file.
+/// Makes a ticket of a claimed file, or the reason why it is none. Reads no more of it
+/// than a header.
 struct JobIntake {
   enum Verdict {
     case run(JobTicket)
@@ -9,10 +11,12 @@ struct JobIntake {
   }
 
   private let decoder: JobDecoder
+  private let layout: SpoolLayout
   private let databases: Set<String>
 
-  init(_ decoder: JobDecoder, databases: Set<String>) {
+  init(_ decoder: JobDecoder, _ layout: SpoolLayout, databases: Set<String>) {
     self.decoder = decoder
+    self.layout = layout
     self.databases = databases
   }
 
@@ -26,6 +30,42 @@ struct JobIntake {
       return .run(ticket)
     } catch {
       return reject(name, claimed.identity, error.error, id: error.id, meta: error.meta)
+    }
+  }
+
+  /// A `.sql` or `.jsonl`, which is read while it runs.
+  /// - Throws: where the machine cannot read it now.
+  func admit(streamed claimed: ClaimedJob) throws(FileError) -> Verdict {
+    let name = claimed.name
+    do {
+      var job: Job
+      if name.job.kind == .jsonl {
+        let file = try BatchFile(layout, claimed, decoder)
+        job = file.template
+        job.body = .batch(StreamedBody(file))
+      } else {
+        let file = try ScriptFile(layout, claimed, decoder)
+        job = file.template
+        job.body = .script(StreamedBody(file))
+        if case .whole(let bytes) = claimed.content, let queries = ScriptFile.queries(bytes) {
+          // It may be a read, which waits for no write.
+          job.statements = queries
+        }
+      }
+      let ticket = ticket(name, claimed.identity, job)
+      if let error = error(of: job, in: name.lane) { return .reject(ticket, error) }
+      return .run(ticket)
+    } catch let error as DecodeFailure {
+      return reject(name, claimed.identity, error.error, id: error.id, meta: error.meta)
+    } catch let error as FileError {
+      throw error
+    } catch let error as StreamFailure {
+      if case .unreadable(let message) = error {
+        throw FileError(.read, path: layout.active.pathOf(name.text), errno: EIO, hint: message)
+      }
+      return reject(name, claimed.identity, error.asJobError)
+    } catch {
+      return reject(name, claimed.identity, JobError(.request, SluiceCode.badFile, "\(error)"))
     }
   }
 
@@ -70,5 +110,17 @@ struct JobIntake {
         hint: "known: \(databases.sorted().joined(separator: ", "))")
     }
     return nil
+  }
+}
+
+extension StreamFailure {
+  /// What it means for the job.
+  var asJobError: JobError {
+    switch self {
+    case .unfit(let error): error
+    case .changed(let message), .unreadable(let message):
+      JobError(
+        .request, SluiceCode.badFile, message, hint: "leave files alone once they are claimed")
+    }
   }
 }

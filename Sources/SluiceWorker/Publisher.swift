@@ -27,6 +27,7 @@ final class Publisher: Sendable {
 
   private let results: ResultWriter
   private let active: ActiveJobs
+  private let batches: BatchPublication
   private let settler: Settler
   private let engines: EngineTable
   private let log: WorkerLog
@@ -35,10 +36,11 @@ final class Publisher: Sendable {
   private let passing = Mutex(())
 
   init(
-    _ results: ResultWriter, active: ActiveJobs, settler: Settler, engines: EngineTable,
-    counts: OutcomeCounts, log: WorkerLog
+    _ results: ResultWriter, batches: BatchPublication, active: ActiveJobs, settler: Settler,
+    engines: EngineTable, counts: OutcomeCounts, log: WorkerLog
   ) {
     self.results = results
+    self.batches = batches
     self.active = active
     self.settler = settler
     self.engines = engines
@@ -166,6 +168,16 @@ final class Publisher: Sendable {
       try results.remove(older)
     }
     switch outcome.durability {
+    case .ledger(let key) where name.job.kind == .jsonl:
+      guard let engine = engines[database] else { return }
+      try batches.publishLines(of: name.job, sequence: name.sequence, engine)
+      try results.publish(result, outcome.result)
+      batch.add(key: key, database: database, result: result, batch: name.sequence)
+      if outcome.status == .done {
+        try results.remove(name)
+      } else {
+        try batches.putAway(name, engine)
+      }
     case .ledger(let key):
       try results.publish(result, outcome.result)
       batch.add(key: key, database: database, result: result)
@@ -180,6 +192,7 @@ final class Publisher: Sendable {
         batch.add(read: name)
       } else {
         // Nothing but this file says what became of the job once it is in failed/.
+        if name.job.kind == .jsonl { try results.withdraw(name.job.text) }
         try results.publishDurably(result, outcome.result)
         try results.moveToFailed(name)
       }

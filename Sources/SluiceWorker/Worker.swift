@@ -38,7 +38,7 @@ final class Worker {
   private var pending: [String: [JobTicket]] = [:]
   /// Claimed jobs whose files could not be read yet.
   private var unread: [ClaimedName] = []
-  private let suspects: SuspectList
+  private let suspects: SuspectRegister
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
@@ -54,12 +54,16 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
-    let settler = Settler(results, engines: engines, log: log)
+    let decoder = JobDecoder(limits: settings.limits)
+    let batches = BatchPublication(layout, results, decoder)
+    let settler = Settler(results, batches, engines: engines, log: log)
     publisher = Publisher(
-      results, active: active, settler: settler, engines: engines, counts: counts, log: log)
+      results, batches: batches, active: active, settler: settler, engines: engines,
+      counts: counts, log: log)
     intake = JobIntake(
-      JobDecoder(limits: settings.limits), databases: Set(settings.databases.map(\.name)))
-    let recovery = WorkerRecovery(layout, end: lock.previousEnd, log: log)
+      decoder, layout, databases: Set(settings.databases.map(\.name)))
+    let recovery = WorkerRecovery(layout, batches, end: lock.previousEnd, log: log)
+    suspects = SuspectRegister(layout)
     let identity = try SpoolIdentity.ofSpool(layout)
     for database in settings.databases {
       var configuration = settings.engine
@@ -71,10 +75,10 @@ final class Worker {
         configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
       }
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, record, publisher, log))
+      engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
-    suspects = start.suspects
+    suspects.begin(start.suspects)
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
@@ -91,13 +95,13 @@ final class Worker {
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ record: InFlightRecord, _ publisher: Publisher,
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ publisher: Publisher,
     _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: RunRecorder(record: record), report: { log.say($0) },
+        configuration, observer: observer, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       var failure = WorkerError(
@@ -257,10 +261,12 @@ final class Worker {
       handle(intake.admit(job, bytes), alone: alone)
     case .whole, .streamed:
       active.add(job.name, bytes: 0)
-      handle(
-        intake.reject(
-          job.name, job.identity,
-          JobError(.request, SluiceCode.badFile, "this worker runs .json jobs only")))
+      do throws(FileError) {
+        handle(try intake.admit(streamed: job), alone: alone)
+      } catch {
+        active.remove(Int64(job.name.sequence))
+        postpone(job.name, error)
+      }
     case .unread(let error): postpone(job.name, error)
     }
   }
@@ -307,7 +313,7 @@ final class Worker {
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
-        if suspects.poison.contains(name.sequence) {
+        if suspects.isPoison(name.sequence) {
           giveUp(job)
         } else {
           admit(job, alone: suspects.isSuspect(name.sequence))
@@ -323,9 +329,16 @@ final class Worker {
   }
 
   private func giveUp(_ job: ClaimedJob) {
-    guard case .whole(let bytes) = job.content else { return admit(job) }
-    active.add(job.name, bytes: bytes.count)
-    let verdict = intake.admit(job, bytes)
+    let verdict: JobIntake.Verdict
+    if case .whole(let bytes) = job.content, job.name.job.kind == .json {
+      active.add(job.name, bytes: bytes.count)
+      verdict = intake.admit(job, bytes)
+    } else if let streamed = try? intake.admit(streamed: job) {
+      active.add(job.name, bytes: 0)
+      verdict = streamed
+    } else {
+      return admit(job)
+    }
     guard case .run(let ticket) = verdict else { return handle(verdict) }
     engines[ticket.job.database]?.giveUp(
       ticket, .failed,

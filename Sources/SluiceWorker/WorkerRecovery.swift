@@ -13,12 +13,16 @@ final class WorkerRecovery {
   }
 
   private let layout: SpoolLayout
+  private let batches: BatchPublication
   private let end: PreviousEnd
   private let log: WorkerLog
   private var inFlight: Set<UInt64> = []
 
-  init(_ layout: SpoolLayout, end: PreviousEnd, log: WorkerLog) {
+  init(
+    _ layout: SpoolLayout, _ batches: BatchPublication, end: PreviousEnd, log: WorkerLog
+  ) {
     self.layout = layout
+    self.batches = batches
     self.end = end
     self.log = log
   }
@@ -146,9 +150,24 @@ final class WorkerRecovery {
       result: try results.compare(name, with: recorded), laterEnded: row.laterEnded || laterRead,
       end: end
     ).decision
+    try publishLines(of: row, decision)
     if decision.result != .leave { try results.publish(name, recorded) }
     return decision
   }
+
+  /// The results of a batch's lines, which only a power failure can have taken where the totals
+  /// stand.
+  private func publishLines(of row: Row, _ decision: SpoolRecovery.Decision) throws {
+    guard let job = JobName(row.row.name), job.kind == .jsonl else { return }
+    batchEngines[UInt64(row.row.sequence)] = row.engine
+    let mayBeTorn = SpoolRecovery.consultsTwin(row: .unsettled(done: true), end: end)
+    if decision.result != .leave || (mayBeTorn && !row.laterEnded) {
+      try batches.publishLines(of: job, sequence: UInt64(row.row.sequence), row.engine)
+    }
+  }
+
+  /// Where the chunks are of batches that ended, by sequence number.
+  private var batchEngines: [UInt64: Engine] = [:]
 
   private func put(
     _ file: ClaimedName, away action: SpoolRecovery.FileAction, _ results: ResultWriter
@@ -156,7 +175,11 @@ final class WorkerRecovery {
     switch action {
     case .leave: break
     case .remove: try results.remove(file)
-    case .moveToFailed(let replacing): try results.moveToFailed(file, replacing: replacing)
+    case .moveToFailed(let replacing):
+      guard let engine = batchEngines[file.sequence] else {
+        return try results.moveToFailed(file, replacing: replacing)
+      }
+      if replacing { try batches.putAway(file, engine) } else { try results.remove(file) }
     }
   }
 

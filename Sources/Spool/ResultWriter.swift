@@ -39,6 +39,9 @@ public struct ResultWriter: Sendable {
     try ScratchFile(layout.results, name)
   }
 
+  /// Takes a result of an earlier job of that name away, which the next one does not replace.
+  public func withdraw(_ name: String) throws(FileError) { try layout.results.unlink(name) }
+
   /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
   public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
     try ScratchFile(layout.failed, name.text, isResult: false)

@@ -8,6 +8,10 @@ struct ExecutedStatements {
   var changedSchema = false
   /// Some statement set a PRAGMA, which would outlive the job.
   var setPragma = false
+  /// Rows changed by all statements together; nil where none is one that changes rows.
+  var changes: Int64?
+  /// Some statement is one that returns rows.
+  var returnsRows = false
 }
 
 /// Runs the statements of one job on one connection, inside a transaction that its caller began
@@ -21,6 +25,9 @@ struct JobExecution {
     var subject: Authorizer.Subject
     /// Traits that may not run here, since the connection is shared.
     var unshareable: StatementTraits
+    /// It is a line of a batch, whose connection was opened for others too: no PRAGMA in front of
+    /// it can hold for it alone.
+    var isLine = false
     var monitor: MonitorSink?
   }
 
@@ -32,6 +39,8 @@ struct JobExecution {
   private var statementIndex = 0
   private var traits: StatementTraits = []
   private var hasChangedRows = false
+  private var changes: Int64 = 0
+  private var returnsRows = false
 
   init(_ job: Job, settings: Settings, reusing buffer: [UInt8] = []) {
     self.job = job
@@ -46,12 +55,17 @@ struct JobExecution {
   mutating func run(on connection: borrowing Connection) throws(JobStop) -> ExecutedStatements {
     writer.beginArray()
     for statement in job.statements {
-      try run(statement, on: connection)
+      do throws(JobStop) {
+        try run(statement, on: connection)
+      } catch {
+        throw error.placed(inScript: statement)
+      }
     }
     writer.endArray()
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
-      setPragma: traits.contains(.settingPragma))
+      setPragma: traits.contains(.settingPragma),
+      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows)
   }
 
   private mutating func run(
@@ -113,7 +127,9 @@ struct JobExecution {
     }
     var new = prepared.traits
     // A leading one was in force before the transaction began.
-    if statementIndex == 0, new.contains(.foreignKeysPragma), job.leadingForeignKeys != nil {
+    if statementIndex == 0, !settings.isLine, new.contains(.foreignKeysPragma),
+      job.leadingForeignKeys != nil
+    {
       new.remove(.foreignKeysPragma)
     }
     traits.formUnion(new)
@@ -152,6 +168,8 @@ struct JobExecution {
       }
     }
     output.finish(&writer)
+    if prepared.columnCount > 0 { returnsRows = true }
+    changes += output.changes
     if prepared.traits.contains(.writesRows) {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)

@@ -53,6 +53,30 @@ extension JobStop {
   }
 }
 
+extension JobStop {
+  /// With the line of the script that the error is in.
+  /// - Parameter line: that of a byte of the statement.
+  func placed(_ line: (_ offset: Int) -> Int) -> JobStop {
+    func placed(_ error: JobError) -> JobError {
+      var error = error
+      error.line = line(error.offset ?? 0)
+      return error
+    }
+    return switch self {
+    case .failed(let error): .failed(placed(error))
+    case .rejected(let error): .rejected(placed(error))
+    case .needsWriter, .needsOwnConnection, .interrupted, .environment: self
+    }
+  }
+
+  func placed(inScript statement: JobStatement) -> JobStop {
+    guard let line = statement.line else { return self }
+    return placed { offset in
+      statement.sql.utf8.prefix(offset).reduce(line) { $1 == 0x0a ? $0 + 1 : $0 }
+    }
+  }
+}
+
 /// What a result code says of the cause, and so of the recovery.
 enum ResultClass {
   /// The job's data or schema refuse it.

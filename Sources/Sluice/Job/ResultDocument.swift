@@ -14,6 +14,9 @@ public struct ResultDocument: Sendable {
   public var duplicateOf: String?
   /// JSON text of an array.
   public var statements: [UInt8]?
+  /// How the lines of a batch ended.
+  public var lines: LineCounts?
+  public var script: ScriptTotals?
   public var error: JobError?
   public var arrived: Timestamp
   /// nil where nothing ran.
@@ -68,7 +71,9 @@ public struct ResultDocument: Sendable {
       writer.member("\"statements\":")
       writer.bytes += statements
     }
-    if let error { write(error, &writer) }
+    if let lines { write(lines, &writer) }
+    if let script { write(script, &writer) }
+    if let error { writer.error(error) }
     writeTimes(&writer)
     writer.member(cached ? "\"cached\":true" : "\"cached\":false")
     writer.endObject()
@@ -92,21 +97,43 @@ public struct ResultDocument: Sendable {
     writer.append("}")
   }
 
-  private func write(_ error: JobError, _ writer: inout JSONWriter) {
-    writer.key("error")
+  private func write(_ lines: LineCounts, _ writer: inout JSONWriter) {
+    writer.key("lines")
     writer.beginObject()
-    writer.field("kind", error.kind.rawValue)
-    writer.field("code", error.code)
-    writer.field("number", error.number)
-    writer.field("message", error.message)
-    writer.field("statement", error.statement)
-    writer.field("offset", error.offset)
-    writer.field("line", error.line)
-    writer.field("column", error.column)
-    writer.field("pointer", error.pointer)
-    writer.field("retryable", error.retryable)
-    writer.field("hint", error.hint)
+    writer.field("total", lines.total)
+    writer.field("done", lines.done)
+    writer.field("failed", lines.failed)
+    writer.field("rejected", lines.rejected)
     writer.endObject()
+  }
+
+  private func write(_ script: ScriptTotals, _ writer: inout JSONWriter) {
+    writer.key("script")
+    writer.beginObject()
+    writer.field("statements", script.statements)
+    writer.field("changes", script.changes)
+    writer.endObject()
+    if script.skipped > 0 { writer.field("skipped", script.skipped) }
+  }
+}
+
+extension JSONWriter {
+  /// The member `error` of a result.
+  mutating func error(_ error: JobError) {
+    key("error")
+    beginObject()
+    field("kind", error.kind.rawValue)
+    field("code", error.code)
+    field("number", error.number)
+    field("message", error.message)
+    field("statement", error.statement)
+    field("offset", error.offset)
+    field("line", error.line)
+    field("column", error.column)
+    field("pointer", error.pointer)
+    field("retryable", error.retryable)
+    field("hint", error.hint)
+    endObject()
   }
 }
 

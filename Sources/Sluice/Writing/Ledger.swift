@@ -74,13 +74,15 @@ final class Ledger {
   }
 
   /// Records an outcome.
+  /// - Parameter contentHash: of the job's file, where it was not known when it was claimed.
   /// - Returns: its key.
   func record(
     _ ticket: JobTicket, status: JobStatus, finished: Timestamp, result: [UInt8],
-    on connection: borrowing Connection
+    contentHash: UInt64? = nil, on connection: borrowing Connection
   ) throws(SQLiteError) -> Int64 {
     connection.authorizer.subject = .engine
-    let file = ticket.identity
+    var file = ticket.identity
+    if let contentHash { file.hash = contentHash }
     try insertRow.bind(.integer(spool), at: 1)
     try insertRow.bind(.integer(ticket.sequence), at: 2)
     try insertRow.bind(.text(ticket.name), at: 3)

@@ -33,6 +33,26 @@ enum LedgerSchema {
       """
     ),
     (
+      "_sluice_chunks",
+      // What is looked for comes before what is large: a scan then leaves the large part alone.
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_chunks(
+        spool INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        chunk INTEGER NOT NULL,
+        ended INTEGER,
+        commitment INTEGER NOT NULL,
+        done INTEGER NOT NULL, failed INTEGER NOT NULL, rejected INTEGER NOT NULL,
+        offset INTEGER NOT NULL, line INTEGER NOT NULL,
+        inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
+        tail INTEGER NOT NULL,
+        rest INTEGER NOT NULL,
+        sql TEXT, leftover_sql TEXT,
+        results BLOB NOT NULL, leftover BLOB NOT NULL,
+        PRIMARY KEY(spool, sequence, chunk)) WITHOUT ROWID
+      """
+    ),
+    (
       "_sluice_spools",
       """
       CREATE TABLE IF NOT EXISTS main._sluice_spools(

@@ -12,7 +12,15 @@ struct QueuedWrite: Sendable {
   var storageFailures = 0
   /// Times it gave way to more urgent work.
   var preemptions = 0
+  /// How far a batch has come; nil before its first turn, and where only the database knows.
+  var progress: BatchProgress?
+
+  /// It does not run on the connection that the others share.
+  var leavesConnection: Bool {
+    if case .script = ticket.job.body { return true }
+    return needsOwnConnection || progress?.needsOwnConnection == true
+  }
 
   /// Whether it can only be the first of a group.
-  var beginsGroup: Bool { runsAlone || needsOwnConnection }
+  var beginsGroup: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
 }

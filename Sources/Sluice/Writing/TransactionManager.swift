@@ -63,7 +63,9 @@ final class TransactionManager {
       connection.resetCounters()
       connection.authorizer.subject = .engine
       try savepoint.run()
-      if let known = try knownOutcome(write, started: started, on: connection) {
+      if let known = try knownOutcome(
+        write, hash: write.ticket.identity.hash, started: started, on: connection)
+      {
         try release.run()
         return known
       }
@@ -72,7 +74,12 @@ final class TransactionManager {
     }
     var run = JobRun(write: write, commit: commit, started: started, clock: clock)
     do throws(JobStop) {
-      let executed = try execute(write, isShared: isShared, on: connection)
+      if isShared, let level = write.ticket.job.transaction, level != .immediate {
+        throw .needsOwnConnection
+      }
+      let executed = try execute(
+        write.ticket.job, of: write.ticket.name,
+        unshareable: isShared ? [.temporary, .foreignKeysPragma] : [], on: connection)
       run.statements = executed.json
       return try record(run, .done, error: nil, on: connection)
     } catch {
@@ -80,19 +87,29 @@ final class TransactionManager {
     }
   }
 
-  private func execute(
-    _ write: QueuedWrite, isShared: Bool, on connection: borrowing Connection
+  /// Runs a job's statements, and looks for what they may not leave behind.
+  /// - Parameters:
+  ///   - name: the job's own, or that of the batch it is a line of.
+  ///   - unshareable: what may not run here.
+  func execute(
+    _ job: Job, of name: String, unshareable: StatementTraits, isLine: Bool = false,
+    on connection: borrowing Connection
   ) throws(JobStop) -> ExecutedStatements {
-    if isShared, let level = write.ticket.job.transaction, level != .immediate {
-      throw .needsOwnConnection
-    }
     var execution = JobExecution(
-      write.ticket.job,
+      job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
-        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : [],
-        monitor: MonitorSink(recorder, job: write.ticket.name)))
+        subject: .writer, unshareable: unshareable, isLine: isLine,
+        monitor: MonitorSink(recorder, job: name)))
     let executed = try execution.run(on: connection)
+    try check(changedSchema: executed.changedSchema, setPragma: executed.setPragma, on: connection)
+    return executed
+  }
+
+  /// What must hold when the last statement of a job has run.
+  func check(
+    changedSchema: Bool, setPragma: Bool, on connection: borrowing Connection
+  ) throws(JobStop) {
     // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
     if connection.hasForeignKeyViolation {
       throw .failed(
@@ -100,9 +117,8 @@ final class TransactionManager {
           .constraint, "SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN KEY constraint failed", number: 787,
           hint: "a row refers to one that is not there when the job ends"))
     }
-    if executed.changedSchema { try refuseIntruders(on: connection) }
-    if executed.setPragma { try forgetPragmas(on: connection) }
-    return executed
+    if changedSchema { try refuseIntruders(on: connection) }
+    if setPragma { try forgetPragmas(on: connection) }
   }
 
   /// `defer_foreign_keys` would otherwise hold until the group's COMMIT.
@@ -128,19 +144,17 @@ final class TransactionManager {
   }
 
   /// The outcome of an earlier job with the same id, as this one's.
-  private func knownOutcome(
-    _ write: QueuedWrite, started: Timestamp, on connection: borrowing Connection
+  /// - Parameter hash: of this job's content.
+  func knownOutcome(
+    _ write: QueuedWrite, hash: UInt64, started: Timestamp, on connection: borrowing Connection
   ) throws(SQLiteError) -> JobEnd? {
     let ticket = write.ticket
     guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
     else { return nil }
     let finished = Timestamp.now()
-    guard first.hash == ticket.identity.hash else {
+    guard first.hash == hash else {
       var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
-      document.error = JobError(
-        .request, SluiceCode.duplicate,
-        "the id \(id) was used by \(first.job) with other content",
-        hint: "give the job an id of its own, or drop it again byte for byte")
+      document.error = .duplicateID(id, of: first.job)
       return .rejected(
         Outcome(
           ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered()))

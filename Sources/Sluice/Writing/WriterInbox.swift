@@ -190,8 +190,7 @@ final class WriterInbox: Sendable {
       state.running = Running(
         priority: write.ticket.priority, preemptions: write.preemptions,
         arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
-        runsAlone: write.runsAlone || write.needsOwnConnection, name: write.ticket.name,
-        since: .now())
+        runsAlone: write.beginsGroup, name: write.ticket.name, since: .now())
       if state.isStopping { interrupt.stop(.stopping) }
     }
   }

@@ -6,6 +6,8 @@ final class WriterSession {
   let connection: Connection
   let ledger: Ledger
   let transactions: TransactionManager
+  let chunks: ChunkLedger
+  let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
@@ -33,6 +35,8 @@ final class WriterSession {
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
     transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    chunks = try ChunkLedger(on: connection, spool: configuration.spool)
+    lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
     probe = configuration.monitor.map { TransactionProbe($0) }

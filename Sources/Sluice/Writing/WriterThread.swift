@@ -6,19 +6,20 @@ import SQLite
 ///
 /// Confined to that thread from `run` on; `inbox` and `status` are what others share with it.
 final class WriterThread {
-  private let configuration: EngineConfiguration
-  private let inbox: WriterInbox
-  private let observer: any RunObserver
-  private let status: WriterStatus
+  let configuration: EngineConfiguration
+  let inbox: WriterInbox
+  let observer: any RunObserver
+  let status: WriterStatus
   private let deliver: @Sendable ([Outcome]) -> Void
-  private var session: WriterSession?
+  var session: WriterSession?
   /// Jobs that ended without effect; their rows go into the next transaction.
-  private var ended: [EndedWrite] = []
-  private var unknown = UnknownWrites()
+  var ended: [EndedWrite] = []
+  var unknown = UnknownWrites()
   private var backoff = WriterBackoff()
   private var turns = ForeignTurns()
   private var checkpoints: CheckpointPolicy
   private let reserve: StorageReserve
+  let batches: BatchExecution
   /// The disk was found full: nothing is written until the reserve can be taken again.
   private var needsRoom = false
 
@@ -33,6 +34,7 @@ final class WriterThread {
     self.deliver = deliver
     checkpoints = CheckpointPolicy(walLimit: configuration.walLimit)
     reserve = StorageReserve(beside: configuration.path)
+    batches = BatchExecution(configuration)
   }
 
   /// Opens the database; before `run`, so that a path that cannot work stops the start.
@@ -57,7 +59,7 @@ final class WriterThread {
   func run() {
     while true {
       if let pauseEnd = backoff.until, inbox.rest(until: pauseEnd) { return close() }
-      let hasMore = !ended.isEmpty || !unknown.isEmpty
+      let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
       switch inbox.wait(hasMore: hasMore, until: nil) {
       case .stop: return close()
       case .command(let command): obey(command)
@@ -85,7 +87,7 @@ final class WriterThread {
   }
 
   /// Hands outcomes on.
-  private func hand(_ outcomes: [Outcome]) {
+  func hand(_ outcomes: [Outcome]) {
     if outcomes.isEmpty { return }
     deliver(outcomes)
     inbox.answered(outcomes.count)
@@ -135,7 +137,7 @@ final class WriterThread {
   }
 
   /// Only the job first in line pays for a lock that another process kept.
-  private func chargeWait() {
+  func chargeWait() {
     let holders = LockHolder.blockingWriters(ofDatabase: configuration.path)
     let who = holders.first.map { "\($0)" } ?? "another process"
     status.update { $0.holdUp = "\(who) holds the write lock" }
@@ -158,7 +160,7 @@ final class WriterThread {
     var group = WriteGroup()
     let settled = inbox.takeSettled()
     do throws(SQLiteError) {
-      try group.open(session, recording: ended, settledThrough: settled)
+      try group.open(session, batches, recording: ended, settledThrough: settled)
     } catch {
       giveBack(group, session)
       return takeFailure(error)
@@ -170,13 +172,16 @@ final class WriterThread {
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
-      if write.needsOwnConnection {
+      if write.leavesConnection {
         guard group.isEmpty else {
           inbox.putBack([write])
           break
         }
         session.rollback()
         return runOnOwnConnection(write)
+      }
+      if case .batch(let body) = write.ticket.job.body {
+        return runChunk(of: write, body.source, &group, windowEnd: windowEnd, session)
       }
       let end = run(write, &group, windowEnd: windowEnd, session)
       guard settle(end, of: write, &group, session) else { return }
@@ -216,13 +221,13 @@ final class WriterThread {
   }
 
   /// The group is over without a COMMIT: everything that is not decided waits again.
-  private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
+  func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
     inbox.putBack((group.members + group.rejected).map(\.write))
     if let settled = group.settledThrough { inbox.settle(through: settled) }
   }
 
-  private func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
+  func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
     var write = write
     switch loss {
     case .job(let error, let started, let seconds):
@@ -269,7 +274,7 @@ final class WriterThread {
   }
 
   /// The environment failed, and no job is to blame.
-  private func takeFailure(_ error: SQLiteError) {
+  func takeFailure(_ error: SQLiteError) {
     if error.isFull { needsRoom = true }
     holdOn(error)
   }
@@ -282,7 +287,7 @@ final class WriterThread {
     return !needsRoom
   }
 
-  private func finish(_ group: WriteGroup, _ session: WriterSession) {
+  func finish(_ group: WriteGroup, _ session: WriterSession) {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
@@ -297,10 +302,11 @@ final class WriterThread {
     Seam.reached(.committed)
     ended.removeAll()
     wentWell(group.count, walPages: session.connection.walPages)
+    noteBatches(of: group, session)
     hand(group.outcomes)
   }
 
-  private func wentWell(_ jobs: Int, walPages: Int) {
+  func wentWell(_ jobs: Int, walPages: Int) {
     backoff.succeeded()
     status.resumes()
     status.update { snapshot in
@@ -317,7 +323,8 @@ final class WriterThread {
     _ error: SQLiteError, _ group: WriteGroup, _ session: WriterSession
   ) {
     session.rollback()
-    unknown.add(group.members.map(\.write), ended: ended, error: error)
+    let continuing = group.continuing.map { [$0.withoutProgress] } ?? []
+    unknown.add(group.members.map(\.write) + continuing, ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
     inbox.putBack(group.rejected.map(\.write))
@@ -351,27 +358,14 @@ final class WriterThread {
     }
   }
 
-  // MARK: Between groups
-
-  private func runOnOwnConnection(_ write: QueuedWrite) {
-    observer.writerStarts(sequence: write.ticket.sequence, index: 0)
-    defer { observer.writerRests() }
-    let solo = SoloTransaction(configuration)
-    switch solo.run(write, inbox: inbox) {
-    case .committed(let outcome):
-      wentWell(1, walPages: session?.connection.walPages ?? 0)
-      hand([outcome])
-    case .rejected(let outcome): hand([outcome])
-    case .lost(let loss): takeLoss(loss, of: write, wasAlone: true)
-    case .unknown(let error):
-      unknown.add([write], ended: [], error: error)
-      session = nil
-      takeFailure(error)
-    case .busy:
-      inbox.putBack([write])
-      chargeWait()
-    }
+  /// The COMMIT of a transaction of its own failed.
+  func isUnknown(_ write: QueuedWrite, _ error: SQLiteError) {
+    unknown.add([write], ended: [], error: error)
+    session = nil
+    takeFailure(error)
   }
+
+  // MARK: Between groups
 
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
