@@ -48,7 +48,9 @@ struct MetricsDocument {
   }
 
   private mutating func jobs() {
-    for status in JobStatus.reported { writer.field(status.name, snapshot.outcomes.jobs[status] ?? 0) }
+    for status in JobStatus.reported {
+      writer.field(status.name, snapshot.outcomes.jobs[status] ?? 0)
+    }
     writer.field("unfinished", snapshot.unfinished)
     writer.field("unpublished", snapshot.unpublished)
   }

@@ -136,7 +136,8 @@ struct StatusPage {
       let lane = snapshot.lane(priority)
       let latency = snapshot.outcomes.lanes[Int(priority.rawValue)].histogram.summary
       return [
-        .text(priority.name + (lane.isPaused ? " (paused)" : "")), .number(Self.count(lane.waiting)),
+        .text(priority.name + (lane.isPaused ? " (paused)" : "")),
+        .number(Self.count(lane.waiting)),
         .number(snapshot.oldestWait(lane).map(Self.duration) ?? "–"),
         .number(Self.count(latency.count)), .number(Self.latency(latency, \.p50)),
         .number(Self.latency(latency, \.p99)), .number(Self.latency(latency, \.maximum)),

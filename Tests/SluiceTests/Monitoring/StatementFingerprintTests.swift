@@ -10,8 +10,10 @@ import Testing
     arguments: [
       ("SELECT 1", "select ?"),
       ("SELECT 'it''s', x'00ff', X'', 1.5e-3, .5, 0x1F, 1e+9", "select ?, ?, ?, ?, ?, ?, ?"),
-      ("SELECT * FROM t WHERE a = ?1 AND b = :b AND c = @c AND d = $d",
-        "select * from t where a = ? and b = ? and c = ? and d = ?"),
+      (
+        "SELECT * FROM t WHERE a = ?1 AND b = :b AND c = @c AND d = $d",
+        "select * from t where a = ? and b = ? and c = ? and d = ?"
+      ),
       ("SELECT a1, t2.c3 FROM t2", "select a1, t2.c3 from t2"),
       ("SELECT (-5), a-5, a - -5, -5, a=-1, b>=+2", "select(?), a - ?, a - - ?, ?, a = ?, b >= ?"),
       ("UPDATE t SET a = NULL WHERE b IS NOT NULL", "update t set a = null where b is not null"),
@@ -50,7 +52,8 @@ import Testing
 
   @Test("ends with a text that breaks off")
   func brokenOff() {
-    for sql in ["SELECT 'abc", "SELECT /* x", "SELECT \"a", "x'", "SELECT (((", ")", "-", "", "1e"] {
+    for sql in ["SELECT 'abc", "SELECT /* x", "SELECT \"a", "x'", "SELECT (((", ")", "-", "", "1e"]
+    {
       #expect(text(sql).utf8.count <= sql.utf8.count + 4, "\(sql)")
     }
   }

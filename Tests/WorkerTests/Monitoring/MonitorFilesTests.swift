@@ -41,8 +41,10 @@ import Testing
     for number in 1...4 {
       try spool.drop("r\(number).json", #"{"sql":"SELECT a FROM t WHERE a = \#(number)"}"#)
     }
-    try spool.drop("f.json", #"{"statements":[{"sql":"INSERT INTO t VALUES(99,1)"},"#
-      + #"{"sql":"INSERT INTO t VALUES(99,2)"}]}"#, lane: .bulk)
+    try spool.drop(
+      "f.json",
+      #"{"statements":[{"sql":"INSERT INTO t VALUES(99,1)"},"#
+        + #"{"sql":"INSERT INTO t VALUES(99,2)"}]}"#, lane: .bulk)
     try spool.drop("b.json", "{")
     mkdir(spool.layout.incoming(.root).path + "/stray", 0o755)
   }
