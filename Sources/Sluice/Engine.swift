@@ -9,19 +9,23 @@ public final class Engine: Sendable {
   public let pool: ConnectionPool
   let inbox: WriterInbox
   let readers: ReaderThreads
+  let commands: LongCommands
   private let writer: OwnedThread
-  private let deliver: @Sendable ([Outcome]) -> Void
+  let deliver: @Sendable ([Outcome]) -> Void
+  let observer: any RunObserver
 
   /// Opens the database and starts its threads.
   ///
   /// - Parameters:
   ///   - observer: told which jobs run.
+  ///   - rows: where reads put what is too long for memory; nil holds everything in memory, and
+  ///     rejects the formats with a file of their own.
   ///   - report: told what an operator should know, a line each.
   ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver,
+    _ configuration: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
@@ -52,6 +56,8 @@ public final class Engine: Sendable {
     }
     self.inbox = inbox
     self.deliver = deliver
+    self.observer = observer
+    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
@@ -59,7 +65,7 @@ public final class Engine: Sendable {
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, observer: observer, deliver: deliver,
+      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 
@@ -155,6 +161,7 @@ public final class Engine: Sendable {
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
   /// when `load` is zero to lose no time.
   public func stop() {
+    commands.stop()
     readers.stop()
     inbox.stop()
     writer.join()

@@ -23,6 +23,8 @@ public struct EngineConfiguration: Sendable {
   public var returningLimit = 16 << 20
   /// Bytes of WAL at which it is emptied, with readers waited for.
   public var walLimit = 64 << 20
+  /// Opens the files of imports, which are rejected without it.
+  public var imports: (any ImportSource)?
   public var scheduler = SchedulerConfiguration()
   /// Notes what this one database's statements and transactions do; nil for nothing of it.
   public var monitor: QueryMonitor?

@@ -173,7 +173,7 @@ struct ScriptExecution {
       throw rowStop ?? stop(error, connection)
     }
     try output.end(statement, &writer)
-    output.finish(&writer)
+    try output.finish(&writer)
     if statement.traits.contains(.writesRows) { writer.field("changes", output.changes) }
     writer.endObject()
   }

@@ -86,7 +86,7 @@ struct ScriptTransaction {
       case .rejected(let outcome):
         session.rollback()
         return .rejected(outcome)
-      case .again, .transactionLost:
+      case .again, .continues, .transactionLost:
         preconditionFailure("an id was looked up, and a job was run")
       }
     }

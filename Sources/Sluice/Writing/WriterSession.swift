@@ -6,6 +6,7 @@ final class WriterSession {
   let connection: Connection
   let ledger: Ledger
   let transactions: TransactionManager
+  let imports: ImportExecution
   let chunks: ChunkLedger
   let lineStatements: LineStatements
   private let configuration: EngineConfiguration
@@ -34,7 +35,11 @@ final class WriterSession {
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
-    transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    let progresses = try ImportLedger(on: connection, spool: configuration.spool)
+    transactions = try TransactionManager(
+      configuration, ledger: ledger, imports: progresses, on: connection)
+    imports = try ImportExecution(
+      configuration, ledger: ledger, progresses: progresses, on: connection)
     chunks = try ChunkLedger(on: connection, spool: configuration.spool)
     lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
@@ -90,6 +95,26 @@ final class WriterSession {
       rollback()
       throw error
     }
+  }
+
+  /// Runs a command of an operator's outside a transaction. The caller arms the interrupt, which may
+  /// stop it.
+  func command(_ sql: String) throws(SQLiteError) {
+    let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
+    waiting = .forWriter(until: end.nanoseconds)
+    try connection.command(sql)
+  }
+
+  /// Copies all of the WAL and makes it empty, waiting a second for readers that need it.
+  /// - Returns: pages that were in it, and pages copied.
+  /// - Throws: `SQLITE_BUSY` where a reader went on needing it.
+  func checkpointPatiently() throws(SQLiteError) -> (log: Int, copied: Int) {
+    let end = MonotonicTime.now().advanced(bySeconds: 1)
+    waiting = .forReaders(until: end.nanoseconds)
+    // Only the first tells how many there were.
+    let counts = try connection.checkpoint(.full)
+    try connection.checkpoint(.truncate)
+    return counts
   }
 
   /// Copies the WAL into the database.
