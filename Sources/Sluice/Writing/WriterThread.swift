@@ -199,6 +199,7 @@ final class WriterThread {
     inbox.starts(write, interrupt: interrupt)
     defer { inbox.rests() }
     if let request = write.ticket.job.importRequest {
+      session.transactions.jobsBegun += 1
       return session.imports.run(
         write, request, commit: group.commit, windowEnd: windowEnd, on: session.connection)
     }

@@ -172,6 +172,18 @@ struct StatusPage {
           ]
         })
     }
+    let batches = engine.writer.batches.sorted { $0.key < $1.key }.map(\.value)
+    if !batches.isEmpty {
+      table(
+        "Batches", ["job", "read", "lines", "not done"],
+        batches.prefix(10).map { batch in
+          [
+            .code(batch.name), .number("\(batch.size > 0 ? batch.offset * 100 / batch.size : 0) %"),
+            .number(Self.count(Int(batch.lines.total))),
+            .number(Self.count(Int(batch.lines.notDone))),
+          ]
+        })
+    }
     table(
       "Last transactions", ["began", "outcome", "commit", "jobs", "pages", "took"],
       database.recent.map { record in
