@@ -81,6 +81,18 @@ public final class Statement {
     try check(code, on: connection)
   }
 
+  /// Binds text in UTF-8 that somebody else holds; it is copied.
+  public func bind(text: UnsafeRawBufferPointer, at index: Int) throws(SQLiteError) {
+    let position = Int32(index)
+    let code = text.withMemoryRebound(to: CChar.self) { characters in
+      guard let start = characters.baseAddress else {
+        return sluice_bind_text(handle, position, "", 0)
+      }
+      return sluice_bind_text(handle, position, start, UInt64(characters.count))
+    }
+    try check(code, on: connection)
+  }
+
   /// Runs to the next row: true for a row, false at the end.
   /// - Throws: what SQLite says; the statement must then be reset.
   @inline(__always)

@@ -11,6 +11,7 @@ public final class Engine: Sendable {
   let readers: ReaderThreads
   let commands: LongCommands
   private let writer: OwnedThread
+  private let live: LiveTuning
   let deliver: @Sendable ([Outcome]) -> Void
   let observer: any RunObserver
 
@@ -18,15 +19,20 @@ public final class Engine: Sendable {
   ///
   /// - Parameters:
   ///   - observer: told which jobs run.
+  ///   - rows: where reads put what is too long for memory; nil holds everything in memory, and
+  ///     rejects the formats with a file of their own.
   ///   - report: told what an operator should know, a line each.
   ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let configuration = initial.following(live)
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
@@ -63,7 +69,7 @@ public final class Engine: Sendable {
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, observer: observer, deliver: deliver,
+      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 
@@ -101,6 +107,14 @@ public final class Engine: Sendable {
       Outcome(
         ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
     ])
+  }
+
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
   }
 
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the

@@ -14,7 +14,8 @@ final class Worker {
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   static let drainSeconds = 10.0
 
-  private let settings: WorkerSettings
+  private var settings: WorkerSettings
+  private var reload: SettingsReload
   let log: WorkerLog
   let layout: SpoolLayout
   private let lock: SpoolLock
@@ -48,8 +49,9 @@ final class Worker {
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
-  init(_ settings: WorkerSettings, log: WorkerLog) throws {
+  init(_ settings: WorkerSettings, reload: SettingsReload, log: WorkerLog) throws {
     self.settings = settings
+    self.reload = reload
     self.log = log
     umask(settings.umask)
     layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
@@ -61,6 +63,8 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
+    try results.removeScratch()
+    let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
     let settler = Settler(results, batches, engines: engines, log: log)
@@ -87,8 +91,10 @@ final class Worker {
       if settings.monitor.isEnabled {
         configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
       }
+      configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
+      let observer = RunRecorder(record: record, suspects: suspects)
+      engines.add(try Self.open(configuration, observer, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
     suspects.begin(start.suspects)
@@ -111,13 +117,13 @@ final class Worker {
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ publisher: Publisher,
-    _ log: WorkerLog
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
+    _ publisher: Publisher, _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: observer, report: { log.say($0) },
+        configuration, observer: observer, rows: rows, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       var failure = WorkerError(
@@ -353,8 +359,27 @@ final class Worker {
     submit()
   }
 
+  /// Puts in force what the configuration says now, as far as a running worker can.
   func reloadSettings() {
-    log.say("reload asked for")
+    switch reload.read() {
+    case .unchanged: log.say("reload: nothing has changed")
+    case .refused(let reason): log.say("reload: everything stays as it is: \(reason)")
+    case .changed(let live, let lines):
+      for line in lines { log.say("reload: \(line)") }
+      adopt(live)
+    }
+  }
+
+  private func adopt(_ live: Settings) {
+    let once = settings.once
+    settings = WorkerSettings(live)
+    settings.once = once
+    intake = JobIntake(
+      JobDecoder(limits: settings.limits), layout,
+      databases: Set(settings.databases.map(\.name)))
+    claim.rules = settings.claimRules
+    waiting.afterTimeout = settings.afterTimeout
+    for engine in engines.all { engine.tune(settings.engine.tuning) }
   }
 
   // MARK: The end

@@ -51,30 +51,32 @@ final class WorkerRecovery {
     start.suspects = try suspects(files)
 
     let sync = try results.beginSettling()
-    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction)] = []
-    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction)] = []
+    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
+    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
     let newestPublished = newest(files)
     for file in files {
       let row = rows.removeValue(forKey: file.sequence)
       let later = newestPublished[file.job.text].map { $0 > file.sequence } ?? false
       let decision = try decide(row, file, twins, later, results)
       if decision.runsAgain { start.runAgain.append(file.asClaimed) }
-      putAway.append((file, decision.active))
+      putAway.append((file, decision.active, row.flatMap { nextLines[$0.row.identity] }))
     }
     for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
       let decision = try decide(row, nil, twins, false, results)
       if let twin = twins[row.row.identity], decision.twin != .leave {
-        twinActions.append((twin, decision.twin))
+        twinActions.append((twin, decision.twin, nextLines[row.row.identity]))
       }
     }
     try sync.settle()
-    for (file, action) in putAway { try put(file, away: action, results) }
-    for (twin, action) in twinActions { try put(twin, away: action, results) }
+    for (file, action, line) in putAway { try put(file, away: action, fromLine: line, results) }
+    for (twin, action, line) in twinActions { try put(twin, away: action, fromLine: line, results) }
     try settleRows(engines, results)
     try unhide(start.runAgain)
     return start
   }
 
+  /// Where imports that ended part-way are to go on, by their files.
+  private var nextLines: [FileIdentity: Int] = [:]
   private var settledKeys: [String: Int64] = [:]
 
   /// The next start asks only for rows that are not settled: a job whose row is must not have a file
@@ -152,6 +154,9 @@ final class WorkerRecovery {
     ).decision
     try publishLines(of: row, decision)
     if decision.result != .leave { try results.publish(name, recorded) }
+    if row.row.status != .done, let line = ImportJobText.nextLine(afterResult: recorded) {
+      nextLines[row.row.identity] = line
+    }
     return decision
   }
 
@@ -170,12 +175,16 @@ final class WorkerRecovery {
   private var batchEngines: [UInt64: Engine] = [:]
 
   private func put(
-    _ file: ClaimedName, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ file: ClaimedName, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try results.remove(file)
     case .moveToFailed(let replacing):
+      if let fromLine {
+        return try results.moveToFailed(file, fromLine: fromLine, replacing: replacing)
+      }
       guard let engine = batchEngines[file.sequence] else {
         return try results.moveToFailed(file, replacing: replacing)
       }
@@ -184,13 +193,19 @@ final class WorkerRecovery {
   }
 
   private func put(
-    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try layout.incoming(twin.lane).unlink(twin.job.text)
     case .moveToFailed(let replacing):
-      try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      if let fromLine {
+        try results.moveToFailed(
+          twin.job, from: twin.lane, fromLine: fromLine, replacing: replacing)
+      } else {
+        try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      }
     }
   }
 

@@ -33,8 +33,11 @@ public final class Directory: Sendable {
   deinit { close(descriptor) }
 
   /// Opens a directory in this one.
-  public func directory(_ name: String) throws(FileError) -> Directory {
-    let opened = perform(.open, name) { Int(sluice_openat(descriptor, name, Self.flags, 0)) }
+  public func directory(
+    _ name: String, followingLinks: Bool = true
+  ) throws(FileError) -> Directory {
+    let flags = followingLinks ? Self.flags : Self.flags | O_NOFOLLOW
+    let opened = perform(.open, name) { Int(sluice_openat(descriptor, name, flags, 0)) }
     let child = Int32(try opened.get(.open, pathOf(name)))
     return Directory(descriptor: child, path: pathOf(name))
   }

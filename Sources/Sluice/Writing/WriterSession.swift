@@ -6,6 +6,7 @@ final class WriterSession {
   let connection: Connection
   let ledger: Ledger
   let transactions: TransactionManager
+  let imports: ImportExecution
   let chunks: ChunkLedger
   let lineStatements: LineStatements
   private let configuration: EngineConfiguration
@@ -34,7 +35,11 @@ final class WriterSession {
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
-    transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    let progresses = try ImportLedger(on: connection, spool: configuration.spool)
+    transactions = try TransactionManager(
+      configuration, ledger: ledger, imports: progresses, on: connection)
+    imports = try ImportExecution(
+      configuration, ledger: ledger, progresses: progresses, on: connection)
     chunks = try ChunkLedger(on: connection, spool: configuration.spool)
     lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
