@@ -7,6 +7,8 @@ public final class Engine: Sendable {
   public let configuration: EngineConfiguration
   public let writerStatus: WriterStatus
   public let pool: ConnectionPool
+  /// Of this database's reads; its statistics, and what an operator may do with it.
+  public let cache: DatabaseCache
   private let inbox: WriterInbox
   private let readers: ReaderThreads
   private let writer: OwnedThread
@@ -28,11 +30,16 @@ public final class Engine: Sendable {
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
+    let cache = DatabaseCache(path: configuration.path, configuration.cache) {
+      report("\($0.message) (\($0.code)); reads go to the database")
+    }
+    self.cache = cache
     let opened = Answer<SQLiteError?>()
     do throws(ThreadError) {
       writer = try OwnedThread(name: "writer-\(configuration.name)") {
         let thread = WriterThread(
-          configuration, inbox: inbox, observer: observer, status: status, deliver: deliver)
+          configuration, inbox: inbox, cache: cache, observer: observer, status: status,
+          deliver: deliver)
         do throws(SQLiteError) {
           try thread.start()
         } catch {
@@ -58,7 +65,7 @@ public final class Engine: Sendable {
     poolConfiguration.timeout = configuration.connectionTimeout
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, observer: observer, deliver: deliver,
+      configuration, pool: pool, cache: cache, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 
@@ -147,6 +154,7 @@ public final class Engine: Sendable {
     inbox.stop()
     writer.join()
     pool.closeIdle()
+    cache.close()
   }
 }
 

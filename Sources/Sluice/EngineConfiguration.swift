@@ -23,6 +23,7 @@ public struct EngineConfiguration: Sendable {
   public var returningLimit = 16 << 20
   /// Bytes of WAL at which it is emptied, with readers waited for.
   public var walLimit = 64 << 20
+  public var cache = CacheConfiguration()
   public var scheduler = SchedulerConfiguration()
 
   public init(path: String) { self.path = path }

@@ -8,6 +8,9 @@ struct ExecutedStatements {
   var changedSchema = false
   /// Some statement set a PRAGMA, which would outlive the job.
   var setPragma = false
+  /// Of all statements of a read, as they were when they had run.
+  var traits: StatementTraits = []
+  var use = TableUse()
 }
 
 /// Runs the statements of one job on one connection, inside a transaction that its caller began
@@ -31,6 +34,8 @@ struct JobExecution {
   private var statementIndex = 0
   private var traits: StatementTraits = []
   private var hasChangedRows = false
+  private var readTraits: StatementTraits = []
+  private var readUse = TableUse()
 
   init(_ job: Job, settings: Settings, reusing buffer: [UInt8] = []) {
     self.job = job
@@ -50,7 +55,7 @@ struct JobExecution {
     writer.endArray()
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
-      setPragma: traits.contains(.settingPragma))
+      setPragma: traits.contains(.settingPragma), traits: readTraits, use: readUse)
   }
 
   private mutating func run(
@@ -139,6 +144,7 @@ struct JobExecution {
       }
     }
     output.finish(&writer)
+    if settings.subject == .reader { note(prepared) }
     if prepared.traits.contains(.writesRows) {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)
@@ -146,6 +152,13 @@ struct JobExecution {
     writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
     writer.endObject()
     if let expect = statement.expect { try output.check(expect) }
+  }
+
+  private mutating func note(_ read: Statement) {
+    readTraits.formUnion(read.traits)
+    // A plan may be another one on the same data.
+    if read.isExplain { readTraits.insert(.volatile) }
+    readUse.formUnion(read.use)
   }
 
   /// `changes()` would otherwise tell the last job's count: a DELETE of no rows makes it 0.

@@ -22,10 +22,11 @@ struct ParallelCursor {
   private static let longRun = 0.002
 
   /// - Parameters:
+  ///   - filling: given the result, if it is done.
   ///   - onLongRun: called, on this thread, when the job turns out to be a long one.
   ///   - runs: told what stops the job while it runs, and nil when it has ended.
   func run(
-    _ ticket: JobTicket, onLongRun: @escaping () -> Void, runs: (Interrupt?) -> Void
+    _ ticket: JobTicket, filling: DatabaseCache.Filling? = nil, onLongRun: @escaping () -> Void, runs: (Interrupt?) -> Void
   ) -> End {
     let pooled: PooledConnection
     do throws(JobError) {
@@ -41,6 +42,7 @@ struct ParallelCursor {
     do throws(JobStop) {
       let executed = try execute(ticket.job, on: pooled.connection)
       pool.release(pooled, .reuse)
+      filling?.store(executed.json, traits: executed.traits, use: executed.use)
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
       let verdict = leave(pooled.connection, after: error)

@@ -28,6 +28,7 @@ final class ReaderThreads: Sendable {
 
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
+  private let cache: DatabaseCache
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
@@ -35,12 +36,14 @@ final class ReaderThreads: Sendable {
   private let state: Monitor<State>
 
   init(
-    _ configuration: EngineConfiguration, pool: ConnectionPool, observer: any RunObserver,
+    _ configuration: EngineConfiguration, pool: ConnectionPool, cache: DatabaseCache,
+    observer: any RunObserver,
     deliver: @escaping @Sendable ([Outcome]) -> Void,
     passToWriter: @escaping @Sendable (JobTicket) -> Void
   ) {
     self.configuration = configuration
     self.pool = pool
+    self.cache = cache
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
@@ -164,11 +167,18 @@ final class ReaderThreads: Sendable {
   ) -> Outcome? {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
+    let filling: DatabaseCache.Filling?
+    switch cache.lookUp(ticket.job) {
+    case .hit(let statements):
+      return served(statements, to: ticket, started: started, clock: clock)
+    case .miss(let begun): filling = begun
+    case .bypass: filling = nil
+    }
     var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
     while true {
       attempt.started()
       let cursor = ParallelCursor(configuration, pool: pool)
-      let end = cursor.run(ticket, onLongRun: onLongRun) { interrupt in
+      let end = cursor.run(ticket, filling: filling, onLongRun: onLongRun) { interrupt in
         state.withLock { state in
           state.running[slot] = interrupt.map { (ticket.sequence, $0) }
           if state.isStopping { interrupt?.stop(.stopping) }
@@ -200,6 +210,21 @@ final class ReaderThreads: Sendable {
       case .stopped: return nil
       }
     }
+  }
+
+  private func served(
+    _ statements: [UInt8], to ticket: JobTicket, started: Timestamp, clock: MonotonicTime
+  ) -> Outcome {
+    let ran = MonotonicTime.now().seconds(since: clock)
+    var document = ResultDocument(
+      of: ticket, status: .done, finished: started.advanced(bySeconds: ran))
+    document.attempts = 1
+    document.started = started
+    document.ran = ran
+    document.statements = statements
+    document.cached = true
+    return Outcome(
+      ticket: ticket, status: .done, durability: .resultFile, result: document.rendered())
   }
 
   /// - Returns: true at once where the reader is to stop.

@@ -14,15 +14,19 @@ struct SoloTransaction {
   }
 
   private let configuration: EngineConfiguration
+  private let cache: DatabaseCache
 
-  init(_ configuration: EngineConfiguration) { self.configuration = configuration }
+  init(_ configuration: EngineConfiguration, cache: DatabaseCache) {
+    self.configuration = configuration
+    self.cache = cache
+  }
 
   func run(_ write: QueuedWrite, inbox: WriterInbox) -> End {
     var settings = configuration
     let job = write.ticket.job
     do throws(SQLiteError) {
       if let wanted = job.leadingForeignKeys { settings.foreignKeys = wanted }
-      let session = try WriterSession(settings) { inbox.isStopping }
+      let session = try WriterSession(settings, cache: cache) { inbox.isStopping }
       return try run(write, session, inbox)
     } catch {
       return ResultClass(error.code) == .locked ? .busy : .lost(.environment(error))

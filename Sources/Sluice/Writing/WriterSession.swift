@@ -9,6 +9,8 @@ final class WriterSession {
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
+  private let dataVersionStatement: Statement
+  private let cache: DatabaseCache
   private var waiting = Waiting.forWriter(until: 0)
   private let shouldStop: () -> Bool
 
@@ -22,11 +24,14 @@ final class WriterSession {
   /// How long a checkpoint waits for readers before it leaves the rest for later, in seconds.
   private static let readerPatience = 0.005
 
-  /// - Parameter shouldStop: asked while another process's lock is waited for.
+  /// - Parameters:
+  ///   - cache: told of every commit.
+  ///   - shouldStop: asked while another process's lock is waited for.
   init(
-    _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
+    _ configuration: EngineConfiguration, cache: DatabaseCache, shouldStop: @escaping () -> Bool
   ) throws(SQLiteError) {
     self.configuration = configuration
+    self.cache = cache
     self.shouldStop = shouldStop
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
@@ -34,6 +39,7 @@ final class WriterSession {
     transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
+    dataVersionStatement = try connection.prepareOwn("PRAGMA main.data_version")
     connection.onBusy { [unowned self] count in wait(count) }
   }
 
@@ -44,6 +50,7 @@ final class WriterSession {
     waiting = .forWriter(until: end.nanoseconds)
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    connection.authorizer.beginTransaction()
     try beginImmediate.run()
   }
 
@@ -51,7 +58,23 @@ final class WriterSession {
   func commit() throws(SQLiteError) {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
-    try commitStatement.run()
+    let told = cache.willCommit(connection.authorizer.transactionUse, ownVersion: dataVersion)
+    do throws(SQLiteError) {
+      try commitStatement.run()
+    } catch {
+      if let told { cache.failed(told) }
+      throw error
+    }
+    if let told { cache.didCommit(told, ownVersion: dataVersion) }
+  }
+
+  /// Changes when another connection has committed, not with this one's own commits.
+  private func dataVersion() throws(SQLiteError) -> Int64 {
+    defer { dataVersionStatement.reset() }
+    guard try dataVersionStatement.step() else {
+      throw SQLiteError(code: 1, message: "PRAGMA data_version gave no row")
+    }
+    return dataVersionStatement.integer(0)
   }
 
   /// Ends the transaction if there is still one; an error here would hide the one that mattered.

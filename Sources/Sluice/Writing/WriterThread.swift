@@ -8,6 +8,7 @@ import SQLite
 final class WriterThread {
   private let configuration: EngineConfiguration
   private let inbox: WriterInbox
+  private let cache: DatabaseCache
   private let observer: any RunObserver
   private let status: WriterStatus
   private let deliver: @Sendable ([Outcome]) -> Void
@@ -23,11 +24,12 @@ final class WriterThread {
   private var needsRoom = false
 
   init(
-    _ configuration: EngineConfiguration, inbox: WriterInbox, observer: any RunObserver,
-    status: WriterStatus, deliver: @escaping @Sendable ([Outcome]) -> Void
+    _ configuration: EngineConfiguration, inbox: WriterInbox, cache: DatabaseCache,
+    observer: any RunObserver, status: WriterStatus, deliver: @escaping @Sendable ([Outcome]) -> Void
   ) {
     self.configuration = configuration
     self.inbox = inbox
+    self.cache = cache
     self.observer = observer
     self.status = status
     self.deliver = deliver
@@ -49,7 +51,7 @@ final class WriterThread {
 
   private func open() throws(SQLiteError) {
     let inbox = inbox
-    session = try WriterSession(configuration) { inbox.isStopping }
+    session = try WriterSession(configuration, cache: cache) { inbox.isStopping }
     if !needsRoom { _ = reserve.take() }
   }
 
@@ -374,7 +376,7 @@ final class WriterThread {
   private func runOnOwnConnection(_ write: QueuedWrite) {
     observer.writerStarts(sequence: write.ticket.sequence, index: 0)
     defer { observer.writerRests() }
-    let solo = SoloTransaction(configuration)
+    let solo = SoloTransaction(configuration, cache: cache)
     switch solo.run(write, inbox: inbox) {
     case .committed(let outcome):
       wentWell(1, walPages: session?.connection.walPages ?? 0)
