@@ -19,6 +19,7 @@ struct DatabaseCacheTests {
     CREATE VIEW seen AS SELECT v FROM a;
     CREATE TRIGGER into_view INSTEAD OF INSERT ON seen BEGIN INSERT INTO a(v) VALUES(new.v); END;
     CREATE VIRTUAL TABLE words USING fts5(w);
+    CREATE VIRTUAL TABLE index_of_a USING fts5(v, content='a', content_rowid='id');
     INSERT INTO a(v) VALUES(1),(2),(3);
     INSERT INTO b VALUES(1,1),(2,2);
     INSERT INTO parent VALUES(1,1),(2,2),(3,3);
@@ -88,6 +89,7 @@ struct DatabaseCacheTests {
       "WITH x AS (SELECT * FROM a) SELECT count(*) FROM x",
       "INSERT INTO a VALUES(1,5) ON CONFLICT DO UPDATE SET v=5; DELETE FROM a WHERE id=2"
     ),
+    ("SELECT v FROM index_of_a", "UPDATE a SET v=v+1"),
     ("SELECT * FROM a NATURAL JOIN other", "INSERT INTO other VALUES(2)"),
     ("SELECT a.v FROM a JOIN other USING(v)", "INSERT INTO other VALUES(2)"),
     ("SELECT 1; SELECT a.v FROM a NATURAL JOIN other", "INSERT INTO other VALUES(2)"),
