@@ -10,17 +10,24 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CCSV", providers: [.apt(["libcsv-dev"])]),
     .target(name: "CSystem"),
     .target(name: "JSON"),
     .target(name: "SQLite", dependencies: ["CSQLite"]),
     .target(name: "EventLoop", dependencies: ["CLibuv"]),
-    .target(name: "Sluice", dependencies: ["SQLite", "JSON", "CSystem"]),
-    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem"]),
+    .target(
+      name: "Sluice",
+      dependencies: [
+        "SQLite", "JSON", "CSystem",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
+    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem", "CCSV"]),
     .target(
       name: "SluiceWorker",
       dependencies: ["Spool", "EventLoop", "Sluice", "JSON", "TOMLKit"]),
@@ -38,7 +45,7 @@ let package = Package(
     .target(name: "FaultVFS", dependencies: ["CSQLite"], path: "Tests/FaultVFS"),
     .testTarget(
       name: "SluiceTests", dependencies: ["Sluice", "SQLite", "FaultVFS", "JSON", "TestSupport"]),
-    .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
+    .testTarget(name: "SpoolTests", dependencies: ["Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(
       name: "WorkerTests",

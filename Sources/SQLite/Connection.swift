@@ -28,6 +28,7 @@ public struct Connection: ~Copyable {
   public init(
     path: String, role: Role, foreignKeys: Bool = false, statements: Int = 256
   ) throws(SQLiteError) {
+    _ = Self.libraryIsConfigured
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     if role == .writer { flags |= SQLITE_OPEN_CREATE }
@@ -52,6 +53,10 @@ public struct Connection: ~Copyable {
     hooks.cache.removeAll()
     sqlite3_close_v2(handle)
   }
+
+  /// Without statistics of memory, whose mutex all threads would share at every allocation. In vain,
+  /// and harmless, where the library is in use already.
+  private static let libraryIsConfigured = sluice_config_memstatus(0) == SQLITE_OK
 
   private static func configure(
     _ handle: OpaquePointer, role: Role, foreignKeys: Bool
@@ -99,6 +104,21 @@ public struct Connection: ~Copyable {
     // It is counted in the transaction's, and is nobody's to keep.
     defer { _ = authorizer.takeUse() }
     try check(code, on: handle)
+  }
+
+  /// Runs a command of an operator's, which `interrupt` may stop, and gives its rows' first columns
+  /// as text, at most `most` of them.
+  @discardableResult
+  public func command(_ sql: String, most: Int = 0) throws(SQLiteError) -> [String] {
+    let statement = try prepareOwn(sql)
+    authorizer.subject = .command
+    defer { authorizer.subject = .engine }
+    var rows: [String] = []
+    while try statement.step() {
+      guard rows.count < most else { continue }
+      if case .text(let text) = statement.value(0) { rows.append(text) }
+    }
+    return rows
   }
 
   /// A statement of the engine's own, kept by whoever asked; `authorizer.subject` must be
@@ -151,6 +171,22 @@ public struct Connection: ~Copyable {
       return (statement, sql.utf8.count)
     }
     return (statement, offset + length)
+  }
+
+  /// A job's statement that is run once and not kept.
+  /// - Returns: nil where there is nothing but white space and comments.
+  public func prepareOnce(
+    _ sql: UnsafeBufferPointer<UInt8>, subject: Authorizer.Subject
+  ) throws(SQLiteError) -> Statement? {
+    authorizer.reset()
+    authorizer.subject = subject
+    authorizer.leadingKeyword = SQLKeyword(of: sql)
+    defer { authorizer.leadingKeyword = nil }
+    if authorizer.leadingKeyword == .vacuum {
+      authorizer.refuseVacuum()
+      throw SQLiteError(code: SQLITE_AUTH, message: "not authorized")
+    }
+    return try compile(sql).get()?.0
   }
 
   private func compile(

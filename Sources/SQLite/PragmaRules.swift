@@ -22,7 +22,10 @@ enum PragmaRules {
       case "wal_checkpoint": "drop a control job: {\"control\":\"checkpoint\"}"
       case "optimize": "drop a control job: {\"control\":\"optimize\"}"
       case "incremental_vacuum": "drop a control job: {\"control\":\"vacuum\"}"
-      case "writable_schema": "change the schema with CREATE, ALTER and DROP"
+      case "writable_schema":
+        "change the schema with CREATE, ALTER and DROP. The dump of a virtual table (FTS5, R-Tree)"
+          + " needs it: dump the other tables (sqlite3 FILE '.dump a b'), make the virtual one with"
+          + " CREATE VIRTUAL TABLE and fill it with INSERT"
       case "journal_mode", "synchronous", "wal_autocheckpoint", "locking_mode":
         "leave it out: Sluice sets it for durability"
       default:

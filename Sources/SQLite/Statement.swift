@@ -13,6 +13,8 @@ public final class Statement {
   private let authorizer: Authorizer
   /// The transaction (`Authorizer.transaction`) whose changes it was last counted among.
   private var countedIn: UInt64 = 0
+  /// A mark of whoever runs it; 0 at first. It lasts as long as the statement stays in the cache.
+  public var tag: UInt64 = 0
 
   init(handle: OpaquePointer, traits: StatementTraits, use: TableUse, authorizer: Authorizer) {
     self.handle = handle
@@ -82,6 +84,18 @@ public final class Statement {
         }
         return sluice_bind_blob(handle, position, start, UInt64(buffer.count))
       }
+    }
+    try check(code, on: connection)
+  }
+
+  /// Binds text in UTF-8 that somebody else holds; it is copied.
+  public func bind(text: UnsafeRawBufferPointer, at index: Int) throws(SQLiteError) {
+    let position = Int32(index)
+    let code = text.withMemoryRebound(to: CChar.self) { characters in
+      guard let start = characters.baseAddress else {
+        return sluice_bind_text(handle, position, "", 0)
+      }
+      return sluice_bind_text(handle, position, start, UInt64(characters.count))
     }
     try check(code, on: connection)
   }

@@ -18,6 +18,8 @@ public struct StatementTraits: OptionSet, Sendable, Hashable {
   public static let volatile = StatementTraits(rawValue: 1 << 5)
   /// It is an INSERT, REPLACE, UPDATE or DELETE, which sets `changes()`.
   public static let writesRows = StatementTraits(rawValue: 1 << 6)
+  /// It is a PRAGMA that only looks; `sqlite3_stmt_readonly` denies that for `journal_mode`.
+  public static let introspection = StatementTraits(rawValue: 1 << 8)
   /// It is BEGIN or COMMIT, which joins the job's transaction and must not be stepped.
   public static let transactionControl = StatementTraits(rawValue: 1 << 7)
 }

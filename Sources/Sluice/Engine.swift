@@ -9,37 +9,44 @@ public final class Engine: Sendable {
   public let pool: ConnectionPool
   /// Of this database's reads; its statistics, and what an operator may do with it.
   public let cache: DatabaseCache
-  private let inbox: WriterInbox
-  private let readers: ReaderThreads
+  let inbox: WriterInbox
+  let readers: ReaderThreads
+  let commands: LongCommands
   private let writer: OwnedThread
-  private let deliver: @Sendable ([Outcome]) -> Void
+  private let live: LiveTuning
+  let deliver: @Sendable ([Outcome]) -> Void
+  let observer: any RunObserver
 
   /// Opens the database and starts its threads.
   ///
   /// - Parameters:
   ///   - observer: told which jobs run.
+  ///   - rows: where reads put what is too long for memory; nil holds everything in memory, and
+  ///     rejects the formats with a file of their own.
   ///   - report: told what an operator should know, a line each.
   ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let cache = DatabaseCache(path: initial.path, initial.tuning.cache) {
+      report("\($0.message) (\($0.code)); reads go to the database")
+    }
+    let configuration = initial.following(live, cache)
+    self.cache = cache
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
-    let cache = DatabaseCache(path: configuration.path, configuration.cache) {
-      report("\($0.message) (\($0.code)); reads go to the database")
-    }
-    self.cache = cache
     let opened = Answer<SQLiteError?>()
     do throws(ThreadError) {
       writer = try OwnedThread(name: "writer-\(configuration.name)") {
         let thread = WriterThread(
-          configuration, inbox: inbox, cache: cache, observer: observer, status: status,
-          deliver: deliver)
+          configuration, inbox: inbox, observer: observer, status: status, deliver: deliver)
         do throws(SQLiteError) {
           try thread.start()
         } catch {
@@ -59,13 +66,16 @@ public final class Engine: Sendable {
     }
     self.inbox = inbox
     self.deliver = deliver
+    self.observer = observer
+    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, cache: cache, observer: observer, deliver: deliver,
+      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 
@@ -105,6 +115,15 @@ public final class Engine: Sendable {
     ])
   }
 
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    cache.configure(tuning.cache)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
+  }
+
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
   /// outcomes.
   public func holdBack(_ isHeldBack: Bool) { inbox.holdBack(isHeldBack) }
@@ -135,6 +154,17 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one
+  /// thread.
+  public func chunks(ofBatch sequence: Int64) throws(JobError) -> BatchChunks {
+    do throws(SQLiteError) {
+      return try BatchChunks(
+        path: configuration.path, spool: configuration.spool, sequence: sequence)
+    } catch {
+      throw JobError(error)
+    }
+  }
+
   private static func value<Value>(
     _ result: Result<Value, SQLiteError>
   ) throws(JobError) -> Value {
@@ -150,6 +180,7 @@ public final class Engine: Sendable {
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
   /// when `load` is zero to lose no time.
   public func stop() {
+    commands.stop()
     readers.stop()
     inbox.stop()
     writer.join()
@@ -161,7 +192,13 @@ public final class Engine: Sendable {
 extension Job {
   /// Whether every statement begins like one that may be read-only.
   var mayRead: Bool {
+    guard case .transaction = body else { return false }
     if let transaction, transaction != .deferred { return false }
     return statements.allSatisfy { SQLKeyword(of: $0.sql).mayRead }
+  }
+
+  /// Whether a statement begins like one that reads and nothing else.
+  public static func begins(asRead sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    SQLKeyword(of: sql).mayRead
   }
 }

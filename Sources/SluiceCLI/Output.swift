@@ -4,6 +4,9 @@ import Glibc
 enum Output {
   static func line(_ text: String) { write(Array((text + "\n").utf8), to: STDOUT_FILENO) }
 
+  /// Text as it is.
+  static func text(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+
   /// Bytes as they are, and a line break if they do not end with one.
   static func document(_ bytes: [UInt8]) {
     let newline = UInt8(ascii: "\n")

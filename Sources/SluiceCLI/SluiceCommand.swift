@@ -13,7 +13,7 @@ struct SluiceCommand: ParsableCommand {
       """,
     subcommands: [
       RunCommand.self, InitCommand.self, SubmitCommand.self, ExecCommand.self, WaitCommand.self,
-      StatusCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
+      StatusCommand.self, TopCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
       HoldCommand.self, ReleaseCommand.self, RetryCommand.self, CheckCommand.self,
       ConfigCommand.self,
     ])

@@ -5,7 +5,7 @@ import Spool
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Says whether a worker runs and how many jobs are where.")
+    abstract: "Says whether a worker runs, what waits, what holds up and how many jobs are where.")
 
   @OptionGroup var options: SpoolOptions
 
@@ -15,36 +15,36 @@ struct StatusCommand: ParsableCommand {
     let inventory = SpoolInventory(spool: spool)
     var counts: [(place: SpoolInventory.Place, count: Int)] = []
     for place in Self.places { counts.append((place, try inventory.count(in: place))) }
-    let metrics = try metrics(of: spool)
+    let metrics = try WorkerMetrics(of: spool)
     if options.json {
       writeJSON(spool, holder, counts, metrics)
     } else {
-      show(spool, holder, counts)
+      show(spool, holder, counts, metrics)
     }
   }
 
   private static let places: [SpoolInventory.Place] =
     IncomingLane.allCases.map { .incoming($0) } + [.active, .hold, .results, .failed]
 
-  /// What the worker last said of itself, as it is written; nil where it has said nothing.
-  private func metrics(of spool: SpoolLayout) throws -> [UInt8]? {
-    let bytes = try spool.monitor.contents("metrics.json")
-    guard let bytes, (try? JSONReader.parse(bytes, verbatim: [])) != nil else { return nil }
-    return bytes
-  }
-
   private func show(
     _ spool: SpoolLayout, _ holder: SpoolLock.Holder,
-    _ counts: [(place: SpoolInventory.Place, count: Int)]
+    _ counts: [(place: SpoolInventory.Place, count: Int)], _ metrics: WorkerMetrics?
   ) {
     let terminal = Terminal.output
-    let worker =
-      switch holder {
-      case .nobody: terminal.red("not running")
-      case .worker(let pid): terminal.green("running") + (pid.map { ", pid \($0)" } ?? ", starting")
-      }
     Output.line("spool   \(spool.root.path)")
-    Output.line("worker  \(worker)")
+    Output.line("worker  \(WorkerLife(holder, metrics).text(for: terminal))")
+    if let metrics, holder != .nobody {
+      for line in metrics.databaseLines { Output.line("base    \(VisibleText.escaped(line))") }
+      for text in metrics.holdUps {
+        Output.line("\(terminal.red("held up"))  \(VisibleText.escaped(text))")
+      }
+      Output.line("")
+      metrics.lanes.show()
+      for table in [metrics.running, metrics.batches, metrics.commits(most: 5)].compactMap({ $0 }) {
+        Output.line("")
+        table.show()
+      }
+    }
     Output.line("")
     let rows = counts.map { [TableFormat.Cell($0.place.path), .init($0.count)] }
     TableFormat(columns: ["directory", "jobs"], rows: rows).show()
@@ -52,7 +52,7 @@ struct StatusCommand: ParsableCommand {
 
   private func writeJSON(
     _ spool: SpoolLayout, _ holder: SpoolLock.Holder,
-    _ counts: [(place: SpoolInventory.Place, count: Int)], _ metrics: [UInt8]?
+    _ counts: [(place: SpoolInventory.Place, count: Int)], _ metrics: WorkerMetrics?
   ) {
     var writer = JSONWriter()
     writer.beginObject()
@@ -61,6 +61,9 @@ struct StatusCommand: ParsableCommand {
     writer.beginObject()
     writer.field("running", holder != .nobody)
     if case .worker(let pid?) = holder { writer.field("pid", Int(pid)) }
+    let life = WorkerLife(holder, metrics)
+    writer.field("alive", life.isAlive)
+    writer.field("heartbeat_age_seconds", life.age)
     writer.endObject()
     writer.key("jobs")
     writer.beginObject()
@@ -68,7 +71,7 @@ struct StatusCommand: ParsableCommand {
     writer.endObject()
     if let metrics {
       writer.key("metrics")
-      writer.raw(metrics)
+      writer.raw(metrics.bytes)
     }
     writer.endObject()
     Output.document(writer.bytes)

@@ -1,7 +1,9 @@
+import Glibc
 import Sluice
 import Spool
 
-/// Makes a ticket of a claimed file, or the reason why it is none. Touches no file.
+/// Makes a ticket of a claimed file, or the reason why it is none. Reads no more of it
+/// than a header.
 struct JobIntake {
   enum Verdict {
     case run(JobTicket)
@@ -9,10 +11,12 @@ struct JobIntake {
   }
 
   private let decoder: JobDecoder
+  private let layout: SpoolLayout
   private let databases: Set<String>
 
-  init(_ decoder: JobDecoder, databases: Set<String>) {
+  init(_ decoder: JobDecoder, _ layout: SpoolLayout, databases: Set<String>) {
     self.decoder = decoder
+    self.layout = layout
     self.databases = databases
   }
 
@@ -20,12 +24,56 @@ struct JobIntake {
   func admit(_ claimed: ClaimedJob, _ content: [UInt8]) -> Verdict {
     let name = claimed.name
     do throws(DecodeFailure) {
-      let job = try decoder.decode(content).job
-      let ticket = ticket(name, claimed.identity, job)
+      let decoded = try decoder.decode(content)
+      let job = decoded.job
+      var idHash: UInt64?
+      if let range = decoded.fromLine {
+        var hash = ContentHash()
+        hash.update(content[..<range.lowerBound])
+        hash.update(content[range.upperBound...])
+        idHash = hash.value
+      }
+      let ticket = ticket(name, claimed.identity, job, idHash: idHash)
       if let error = error(of: job, in: name.lane) { return .reject(ticket, error) }
       return .run(ticket)
     } catch {
       return reject(name, claimed.identity, error.error, id: error.id, meta: error.meta)
+    }
+  }
+
+  /// A `.sql` or `.jsonl`, which is read while it runs.
+  /// - Throws: where the machine cannot read it now.
+  func admit(streamed claimed: ClaimedJob) throws(FileError) -> Verdict {
+    let name = claimed.name
+    do {
+      var job: Job
+      if name.job.kind == .jsonl {
+        let file = try BatchFile(layout, claimed, decoder)
+        job = file.template
+        job.body = .batch(StreamedBody(file))
+      } else {
+        let file = try ScriptFile(layout, claimed, decoder)
+        job = file.template
+        job.body = .script(StreamedBody(file))
+        if case .whole(let bytes) = claimed.content, let queries = ScriptFile.queries(bytes) {
+          // It may be a read, which waits for no write.
+          job.statements = queries
+        }
+      }
+      let ticket = ticket(name, claimed.identity, job)
+      if let error = error(of: job, in: name.lane) { return .reject(ticket, error) }
+      return .run(ticket)
+    } catch let error as DecodeFailure {
+      return reject(name, claimed.identity, error.error, id: error.id, meta: error.meta)
+    } catch let error as FileError {
+      throw error
+    } catch let error as StreamFailure {
+      if case .unreadable(let message) = error {
+        throw FileError(.read, path: layout.active.pathOf(name.text), errno: EIO, hint: message)
+      }
+      return reject(name, claimed.identity, error.asJobError)
+    } catch {
+      return reject(name, claimed.identity, JobError(.request, SluiceCode.badFile, "\(error)"))
     }
   }
 
@@ -43,16 +91,25 @@ struct JobIntake {
     return .reject(ticket(name, identity, job), error)
   }
 
-  private func ticket(_ name: ClaimedName, _ identity: FileIdentity, _ job: Job) -> JobTicket {
+  private func ticket(
+    _ name: ClaimedName, _ identity: FileIdentity, _ job: Job, idHash: UInt64? = nil
+  ) -> JobTicket {
     let lane = name.lane.priority ?? .normal
     let asked = job.priority ?? lane
     return JobTicket(
       sequence: Int64(name.sequence), name: name.job.text, identity: identity, job: job,
-      priority: name.lane == .root ? asked : max(asked, lane), arrived: name.arrival)
+      priority: name.lane == .root ? asked : max(asked, lane), arrived: name.arrival,
+      idHash: idHash)
   }
 
   private func error(of job: Job, in lane: IncomingLane) -> JobError? {
-    if lane == .control {
+    if case .control = job.body {
+      guard lane == .control else {
+        return JobError(
+          .request, SluiceCode.forbidden, "a control job has to be in incoming/control/",
+          pointer: "/control", hint: "drop it there: who may write there may command the worker")
+      }
+    } else if lane == .control {
       return JobError(
         .request, SluiceCode.forbidden, "incoming/control/ is for control jobs only",
         hint: "drop it into incoming/ or one of the lanes")
@@ -70,5 +127,17 @@ struct JobIntake {
         hint: "known: \(databases.sorted().joined(separator: ", "))")
     }
     return nil
+  }
+}
+
+extension StreamFailure {
+  /// What it means for the job.
+  var asJobError: JobError {
+    switch self {
+    case .unfit(let error): error
+    case .changed(let message), .unreadable(let message):
+      JobError(
+        .request, SluiceCode.badFile, message, hint: "leave files alone once they are claimed")
+    }
   }
 }

@@ -27,6 +27,7 @@ final class Publisher: Sendable {
 
   private let results: ResultWriter
   private let active: ActiveJobs
+  private let batches: BatchPublication
   private let settler: Settler
   private let engines: EngineTable
   private let log: WorkerLog
@@ -35,10 +36,11 @@ final class Publisher: Sendable {
   private let passing = Mutex(())
 
   init(
-    _ results: ResultWriter, active: ActiveJobs, settler: Settler, engines: EngineTable,
-    counts: OutcomeCounts, log: WorkerLog
+    _ results: ResultWriter, batches: BatchPublication, active: ActiveJobs, settler: Settler,
+    engines: EngineTable, counts: OutcomeCounts, log: WorkerLog
   ) {
     self.results = results
+    self.batches = batches
     self.active = active
     self.settler = settler
     self.engines = engines
@@ -68,6 +70,9 @@ final class Publisher: Sendable {
       for engine in engines.all { engine.holdBack(isHoldingBack) }
     }
   }
+
+  /// Outcomes whose results are still to be written.
+  var backlog: Int { state.withLock { $0.queue.count } }
 
   /// No more comes; `run` returns once all is published.
   func close() {
@@ -150,8 +155,33 @@ final class Publisher: Sendable {
         if patience.isSpent, state.withLock({ $0.isClosed }) { return }
       }
     }
-    counts.count(outcome.status)
-    active.remove(outcome.ticket.sequence)
+    counts.count(outcome)
+    active.remove(outcome.ticket.sequence, outcome.status)
+  }
+
+  private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
+    guard outcome.ticket.job.importRequest != nil,
+      let line = ImportJobText.nextLine(afterResult: outcome.result)
+    else { return try results.moveToFailed(name) }
+    try results.moveToFailed(name, fromLine: line)
+  }
+
+  /// The rows go first: whoever sees the result finds them.
+  private func publishRead(_ outcome: Outcome, _ result: String) throws(FileError) {
+    switch outcome.streamed {
+    case .result(let sink): try Self.file(sink).publish()
+    case .rows(let sink):
+      try Self.file(sink).publish()
+      try results.publish(result, outcome.result)
+    case nil: try results.publish(result, outcome.result)
+    }
+  }
+
+  private static func file(_ sink: any RowSink) -> StreamedFile {
+    guard let file = sink as? StreamedFile else {
+      preconditionFailure("a sink that is no file of this spool")
+    }
+    return file
   }
 
   private func publish(
@@ -163,20 +193,35 @@ final class Publisher: Sendable {
       try results.remove(older)
     }
     switch outcome.durability {
+    case .ledger(let key) where name.job.kind == .jsonl:
+      guard let engine = engines[database] else { return }
+      try batches.publishLines(of: name.job, sequence: name.sequence, engine)
+      try results.publish(result, outcome.result)
+      batch.add(key: key, database: database, result: result, batch: name.sequence)
+      if outcome.status == .done {
+        try results.remove(name)
+      } else {
+        try batches.putAway(name, engine)
+      }
     case .ledger(let key):
       try results.publish(result, outcome.result)
       batch.add(key: key, database: database, result: result)
       if outcome.status == .done {
         try results.remove(name)
       } else {
-        try results.moveToFailed(name)
+        try putAway(outcome, name)
       }
     case .resultFile:
-      if outcome.status == .done {
-        try results.publish(result, outcome.result)
+      if outcome.status == .done, case .control = outcome.ticket.job.body {
+        // A command is not given a second time because the machine lost its result.
+        try results.publishDurably(result, outcome.result)
+        try results.remove(name)
+      } else if outcome.status == .done {
+        try publishRead(outcome, result)
         batch.add(read: name)
       } else {
         // Nothing but this file says what became of the job once it is in failed/.
+        if name.job.kind == .jsonl { try results.withdraw(name.job.text) }
         try results.publishDurably(result, outcome.result)
         try results.moveToFailed(name)
       }

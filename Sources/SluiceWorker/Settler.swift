@@ -8,12 +8,16 @@ import Synchronization
 /// One thread of its own, since a sync of the file system may take long.
 final class Settler: Sendable {
   private let results: ResultWriter
+  private let batches: BatchPublication
   private let engines: EngineTable
   private let log: WorkerLog
   private let queue = BoundedQueue<UnsettledBatch>(capacity: 1)
 
-  init(_ results: ResultWriter, engines: EngineTable, log: WorkerLog) {
+  init(
+    _ results: ResultWriter, _ batches: BatchPublication, engines: EngineTable, log: WorkerLog
+  ) {
     self.results = results
+    self.batches = batches
     self.engines = engines
     self.log = log
   }
@@ -77,6 +81,9 @@ final class Settler: Sendable {
     for row in newest.values {
       guard let engine = engines[row.database], let result = try? engine.result(ofKey: row.key)
       else { continue }
+      if let sequence = row.batch, let name = JobName(String(row.result.dropLast(".json".count))) {
+        try? batches.publishLines(of: name, sequence: sequence, engine)
+      }
       try? results.publish(row.result, result)
     }
   }

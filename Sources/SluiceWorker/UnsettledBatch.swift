@@ -21,6 +21,8 @@ final class UnsettledBatch: @unchecked Sendable {
     var database: String
     var key: Int64
     var result: String
+    /// The sequence number of a batch, whose lines have a result file of their own.
+    var batch: UInt64?
   }
 
   /// Opened before the first result was written; nil where it could not be, and then nothing of
@@ -48,9 +50,9 @@ final class UnsettledBatch: @unchecked Sendable {
     return now >= deadline || rows.count >= Self.jobsMax || reads.count >= Self.readsMax
   }
 
-  func add(key: Int64, database: String, result: String) {
+  func add(key: Int64, database: String, result: String, batch: UInt64? = nil) {
     start()
-    rows.append(Row(database: database, key: key, result: result))
+    rows.append(Row(database: database, key: key, result: result, batch: batch))
   }
 
   func add(read name: ClaimedName) {

@@ -13,12 +13,16 @@ final class WorkerRecovery {
   }
 
   private let layout: SpoolLayout
+  private let batches: BatchPublication
   private let end: PreviousEnd
   private let log: WorkerLog
   private var inFlight: Set<UInt64> = []
 
-  init(_ layout: SpoolLayout, end: PreviousEnd, log: WorkerLog) {
+  init(
+    _ layout: SpoolLayout, _ batches: BatchPublication, end: PreviousEnd, log: WorkerLog
+  ) {
     self.layout = layout
+    self.batches = batches
     self.end = end
     self.log = log
   }
@@ -47,30 +51,32 @@ final class WorkerRecovery {
     start.suspects = try suspects(files)
 
     let sync = try results.beginSettling()
-    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction)] = []
-    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction)] = []
+    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
+    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
     let newestPublished = newest(files)
     for file in files {
       let row = rows.removeValue(forKey: file.sequence)
       let later = newestPublished[file.job.text].map { $0 > file.sequence } ?? false
       let decision = try decide(row, file, twins, later, results)
       if decision.runsAgain { start.runAgain.append(file.asClaimed) }
-      putAway.append((file, decision.active))
+      putAway.append((file, decision.active, row.flatMap { nextLines[$0.row.identity] }))
     }
     for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
       let decision = try decide(row, nil, twins, false, results)
       if let twin = twins[row.row.identity], decision.twin != .leave {
-        twinActions.append((twin, decision.twin))
+        twinActions.append((twin, decision.twin, nextLines[row.row.identity]))
       }
     }
     try sync.settle()
-    for (file, action) in putAway { try put(file, away: action, results) }
-    for (twin, action) in twinActions { try put(twin, away: action, results) }
+    for (file, action, line) in putAway { try put(file, away: action, fromLine: line, results) }
+    for (twin, action, line) in twinActions { try put(twin, away: action, fromLine: line, results) }
     try settleRows(engines, results)
     try unhide(start.runAgain)
     return start
   }
 
+  /// Where imports that ended part-way are to go on, by their files.
+  private var nextLines: [FileIdentity: Int] = [:]
   private var settledKeys: [String: Int64] = [:]
 
   /// The next start asks only for rows that are not settled: a job whose row is must not have a file
@@ -146,28 +152,60 @@ final class WorkerRecovery {
       result: try results.compare(name, with: recorded), laterEnded: row.laterEnded || laterRead,
       end: end
     ).decision
+    try publishLines(of: row, decision)
     if decision.result != .leave { try results.publish(name, recorded) }
+    if row.row.status != .done, let line = ImportJobText.nextLine(afterResult: recorded) {
+      nextLines[row.row.identity] = line
+    }
     return decision
   }
 
+  /// The results of a batch's lines, which only a power failure can have taken where the totals
+  /// stand.
+  private func publishLines(of row: Row, _ decision: SpoolRecovery.Decision) throws {
+    guard let job = JobName(row.row.name), job.kind == .jsonl else { return }
+    batchEngines[UInt64(row.row.sequence)] = row.engine
+    let mayBeTorn = SpoolRecovery.consultsTwin(row: .unsettled(done: true), end: end)
+    if decision.result != .leave || (mayBeTorn && !row.laterEnded) {
+      try batches.publishLines(of: job, sequence: UInt64(row.row.sequence), row.engine)
+    }
+  }
+
+  /// Where the chunks are of batches that ended, by sequence number.
+  private var batchEngines: [UInt64: Engine] = [:]
+
   private func put(
-    _ file: ClaimedName, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ file: ClaimedName, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try results.remove(file)
-    case .moveToFailed(let replacing): try results.moveToFailed(file, replacing: replacing)
+    case .moveToFailed(let replacing):
+      if let fromLine {
+        return try results.moveToFailed(file, fromLine: fromLine, replacing: replacing)
+      }
+      guard let engine = batchEngines[file.sequence] else {
+        return try results.moveToFailed(file, replacing: replacing)
+      }
+      if replacing { try batches.putAway(file, engine) } else { try results.remove(file) }
     }
   }
 
   private func put(
-    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try layout.incoming(twin.lane).unlink(twin.job.text)
     case .moveToFailed(let replacing):
-      try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      if let fromLine {
+        try results.moveToFailed(
+          twin.job, from: twin.lane, fromLine: fromLine, replacing: replacing)
+      } else {
+        try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      }
     }
   }
 

@@ -4,8 +4,8 @@ import Sluice
 ///
 /// A leap second is the second after it. What nanoseconds since 1970 cannot hold (before 1677,
 /// after 2262) becomes the nearest instant that they can.
-enum InstantText {
-  static func parse(_ text: String) -> Timestamp? {
+public enum InstantText {
+  public static func parse(_ text: String) -> Timestamp? {
     var scanner = Scanner(rest: Array(text.utf8)[...])
     guard let year = scanner.number(digits: 4), scanner.skip("-"),
       let month = scanner.number(digits: 2), scanner.skip("-"),

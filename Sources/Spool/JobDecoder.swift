@@ -14,7 +14,9 @@ public struct DecodedJob: Sendable, Equatable {
 /// Any thread; holds nothing but its tables.
 public struct JobDecoder: Sendable {
   /// What the worker has the machinery for.
-  public static let supported: Set<JobFeature> = [.cache]
+  public static let supported: Set<JobFeature> = [
+    .expires, .notBefore, .after, .cache, .control, .jsonlResult, .csvResult, .importFile,
+  ]
 
   /// The fields whose meaning depends on each other, as far as they are there.
   private struct Parts {
@@ -88,10 +90,15 @@ public struct JobDecoder: Sendable {
     do throws(DecodeFailure) {
       root = try parse(line)
     } catch {
-      if Self.mayNameSQL(line) { header.sql = nil }
+      header.origin = Self.mayNameSQL(line) ? .own : .inherited
+      if header.origin == .own { header.sql = nil }
       throw error
     }
-    if let node = root["sql"] { header.sql = try? statementDecoder.sql(Field("sql", node)).0 }
+    header.origin = root["statements"] == nil ? .inherited : .none
+    if let node = root["sql"] {
+      header.origin = .own
+      header.sql = try? statementDecoder.sql(Field("sql", node)).0
+    }
     let (template, sql) = (header.template, header.sql)
     return try reporting(root, line) { () throws(JobFault) in
       if root.array != nil { return try bareLine(root, template, sql) }

@@ -168,6 +168,11 @@ public struct OpenFile: ~Copyable, Sendable {
     }
   }
 
+  /// Sets its permissions, whatever the umask.
+  func setMode(_ mode: UInt32) throws(FileError) {
+    try SystemResult { Int(fchmod(descriptor, mode)) }.get(.create, path)
+  }
+
   /// Makes the file's content durable.
   public func sync() throws(FileError) {
     try perform(.sync) { Int(fsync(descriptor)) }.get(.sync, path)

@@ -30,7 +30,8 @@ enum ProducerScripts {
     with open(manifest, "w") as log:
         while not os.path.exists(stop):
             lane = lanes[number // 5 % len(lanes)]
-            while len(os.listdir(spool + "/incoming/" + lane)) > backlog:
+            while any(len(os.listdir(spool + place)) > backlog
+                      for place in ("/incoming/" + lane, "/active")):
                 if os.path.exists(stop):
                     break
                 time.sleep(0.003)
@@ -48,7 +49,7 @@ enum ProducerScripts {
     spool=$1 manifest=$2 stop=$3 backlog=$4 number=100000
     : >"$manifest"
     while [ ! -e "$stop" ]; do
-      set -- "$spool"/incoming/*
+      set -- "$spool"/incoming/* "$spool"/active/*
       if [ $# -gt "$backlog" ]; then
         sleep 0.01
         continue

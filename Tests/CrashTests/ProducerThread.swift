@@ -50,8 +50,9 @@ final class ProducerThread: Sendable {
         let kind = LoadKind.allCases.randomElement(using: &random)
       else { return }
       _ = eventually {
-        spool.names(spool.layout.incoming(lane)).count < Producers.backlogMax
-          || shared.state.withLock { $0.isStopping }
+        [spool.layout.incoming(lane), spool.layout.active].allSatisfy {
+          spool.names($0).count < Producers.backlogMax
+        } || shared.state.withLock { $0.isStopping }
       }
       let key = "swift\(number)-\(100_000 + count)"
       count += 1

@@ -5,10 +5,10 @@ import TestSupport
 /// Programs and threads that drop the mixed load for as long as they are let, and write down what
 /// they dropped.
 ///
-/// Each waits while a directory holds a backlog, so that the load lasts and no kill meets an idle
-/// worker.
+/// Each waits while there is a backlog: the load lasts, no kill meets an idle worker, and no start has
+/// more to put in order than the kill before it left.
 struct Producers {
-  static let backlogMax = 100
+  static let backlogMax = 500
 
   private let directory: Directory
   private let scripts: [ChildProcess]

@@ -1,3 +1,4 @@
+import Glibc
 import Spool
 import TestSupport
 import Testing
@@ -26,6 +27,19 @@ extension CrashTests {
       for second in ["published:1", "published:2", "committed:1", "settled:1"] {
         try kill(at: first, thenAt: second)
       }
+    }
+
+    @Test("a file that was taken away unopened is not opened by the next worker either")
+    func linkedFile() throws {
+      let spool = try TemporarySpool()
+      try spool.drop("x.json", #"{"sql":"CREATE TABLE t(x)"}"#)
+      #expect(link(spool.path + "/incoming/x.json", spool.path + "/data/other") == 0)
+      let killed = try WorkerProcess.once(on: spool, crashAt: "claimed:1")
+      #expect(killed.end == .killed(by: SIGKILL))
+      #expect(try WorkerProcess.once(on: spool).end == .exited(1))
+      #expect(try spool.parsedResult("x.json")?.errorCode == "SLUICE_BAD_FILE")
+      #expect(spool.names(spool.layout.failed) == ["x.json"])
+      #expect(try spool.number("SELECT count(*) FROM sqlite_schema WHERE name='t'") == 0)
     }
 
     /// - Returns: whether the worker met that point at all.

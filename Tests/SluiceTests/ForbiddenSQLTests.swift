@@ -73,7 +73,8 @@ struct ForbiddenSQLTests {
   @Test(
     "PRAGMAs that only look are reads",
     arguments: [
-      "PRAGMA table_info(t)", "PRAGMA table_xinfo('t')", "PRAGMA index_list(t)", "PRAGMA table_list",
+      "PRAGMA table_info(t)", "PRAGMA table_xinfo('t')", "PRAGMA index_list(t)",
+      "PRAGMA table_list",
       "PRAGMA foreign_key_list(t)", "PRAGMA integrity_check", "PRAGMA quick_check(1)",
       "PRAGMA foreign_key_check", "PRAGMA user_version", "PRAGMA journal_mode",
       "PRAGMA compile_options", "PRAGMA page_count", "SELECT * FROM pragma_table_info('t')",

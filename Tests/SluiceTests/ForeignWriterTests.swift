@@ -33,7 +33,8 @@ struct ForeignWriterTests {
     try other.run("BEGIN IMMEDIATE")
     let jobs = (0..<3).map { fixture.submit("INSERT INTO t VALUES(?)", .integer($0)) }
     let first = try fixture.result(jobs[0])
-    #expect(first.status == .failed && first.kind == "lock_timeout" && first.code == SluiceCode.busy)
+    #expect(
+      first.status == .failed && first.kind == "lock_timeout" && first.code == SluiceCode.busy)
     #expect(first["attempts"] == "3" && first["error/retryable"] == "true")
     #expect(first.message.contains("process \(other.pid) (") && first.message.contains("3 times"))
     #expect(fixture.engine.writerStatus.snapshot.holdUp?.contains("\(other.pid)") == true)
@@ -61,7 +62,9 @@ struct ForeignWriterTests {
     try other.end()
   }
 
-  @Test("a database that is locked when the engine starts pauses the writer only", .timeLimit(.minutes(1)))
+  @Test(
+    "a database that is locked when the engine starts pauses the writer only",
+    .timeLimit(.minutes(1)))
   func lockedAtStart() throws {
     let directory = try EngineFixture()
     let other = try SQLProcess(database: directory.path)

@@ -116,8 +116,9 @@ struct FullDiskTests {
     let fixture = try EngineFixture(schema: "CREATE TABLE t(a)", at: disk.path)
     try fixture.run("INSERT INTO t VALUES(0)")
     // It stays in SQLite's cache (2 MiB) until COMMIT, and then finds less than that.
-    try disk.fill(leaving: 1 << 20)
-    let large = fixture.submit("INSERT INTO t VALUES(?)", .blob(.init(repeating: 7, count: 1_700_000)))
+    try disk.fill(leaving: 3 << 19)
+    let large = fixture.submit(
+      "INSERT INTO t VALUES(?)", .blob(.init(repeating: 7, count: 1_700_000)))
     let small = fixture.submit("INSERT INTO t VALUES(2)")
     let failed = try fixture.result(large)
     #expect(failed.status == .failed && failed.code == "SQLITE_FULL")

@@ -79,7 +79,8 @@ struct GroupCommitTests {
       result.keys() == [
         "job", "status", "database", "priority", "attempts", "error", "times", "cached",
       ])
-    #expect(result.keys("error") == ["kind", "code", "number", "message", "statement", "retryable"])
+    #expect(
+      result.keys("error") == ["kind", "code", "number", "message", "statement", "retryable"])
     #expect(result.kind == "constraint")
     #expect(result.code == "SQLITE_CONSTRAINT_UNIQUE")
     #expect(result["error/number"] == "2067")
@@ -109,7 +110,8 @@ struct GroupCommitTests {
     #expect(results.map(\.status) == [.done, .done, .failed, .done])
     #expect(Set(results.compactMap(\.commit)).count == 1)
     #expect(results[2].outcome.durability != .resultFile)
-    #expect(try fixture.values("SELECT a FROM t ORDER BY a") == [.integer(1), .integer(2), .integer(3)])
+    #expect(
+      try fixture.values("SELECT a FROM t ORDER BY a") == [.integer(1), .integer(2), .integer(3)])
     #expect(try fixture.integer("SELECT count(*) FROM _sluice_ledger") == 4)
   }
 

@@ -61,7 +61,8 @@ struct JobIsolationTests {
     let schema = "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p)"
     let on = try EngineFixture(schema: schema) { $0.foreignKeys = true }
     let orphan = "INSERT INTO c VALUES(1)"
-    #expect(try on.run("-- a dump\nPRAGMA foreign_keys=OFF;\nBEGIN;\(orphan);COMMIT;").status == .done)
+    #expect(
+      try on.run("-- a dump\nPRAGMA foreign_keys=OFF;\nBEGIN;\(orphan);COMMIT;").status == .done)
     #expect(try on.run(orphan).code == "SQLITE_CONSTRAINT_FOREIGNKEY")
 
     let off = try EngineFixture(schema: schema)
@@ -118,7 +119,10 @@ struct JobIsolationTests {
     let insert = JobStatement(
       sql: "INSERT INTO t VALUES(?)", parameters: .once(.positional([.lastInsertRowid])))
     let jobs = try fixture.inOneGroup {
-      [fixture.submit("INSERT INTO t VALUES(1),(2)"), fixture.submit(Job(statements: [insert, insert]))]
+      [
+        fixture.submit("INSERT INTO t VALUES(1),(2)"),
+        fixture.submit(Job(statements: [insert, insert])),
+      ]
     }
     #expect(try fixture.results(jobs).allSatisfy { $0.status == .done })
     #expect(try fixture.values("SELECT a FROM t").suffix(2) == [.integer(0), .integer(3)])
@@ -128,7 +132,8 @@ struct JobIsolationTests {
   func settablePragmas() throws {
     let fixture = try EngineFixture()
     #expect(try fixture.run("PRAGMA user_version=7; PRAGMA application_id=9").status == .done)
-    #expect(try fixture.run("PRAGMA user_version=8; INSERT INTO nosuch VALUES(1)").status == .failed)
+    #expect(
+      try fixture.run("PRAGMA user_version=8; INSERT INTO nosuch VALUES(1)").status == .failed)
     #expect(try fixture.run("PRAGMA user_version").rows == "[[7]]")
     #expect(try fixture.run("PRAGMA application_id").rows == "[[9]]")
   }

@@ -63,7 +63,9 @@ struct LedgerTests {
     let other = try EngineFixture(in: fixture) { $0.spool = -5 }
     var commits: [Int64] = []
     for _ in 0..<20 {
-      let jobs = [fixture.submit("INSERT INTO t VALUES(1)"), other.submit("INSERT INTO t VALUES(2)")]
+      let jobs = [
+        fixture.submit("INSERT INTO t VALUES(1)"), other.submit("INSERT INTO t VALUES(2)"),
+      ]
       let results = [try fixture.result(jobs[0]), try other.result(jobs[1])]
       #expect(results.allSatisfy { $0.status == .done })
       commits += results.compactMap(\.commit)
@@ -93,7 +95,8 @@ struct LedgerTests {
     #expect(try eventually { try fixture.engine.unsettledRows().isEmpty })
     #expect(try fixture.engine.prune(before: Timestamp(nanoseconds: 0)) == false)
     while try fixture.engine.prune(before: .now(), most: 2) {}
-    #expect(try fixture.values("SELECT key FROM _sluice_ledger WHERE spool=1") == [.integer(keys[5])])
+    #expect(
+      try fixture.values("SELECT key FROM _sluice_ledger WHERE spool=1") == [.integer(keys[5])])
     #expect(try fixture.integer("SELECT count(*) FROM _sluice_ledger WHERE spool=2") == 1)
     #expect(try fixture.integer("SELECT count(*) FROM _sluice_ids") == 0)
   }

@@ -18,7 +18,8 @@ struct LostGroupTests {
   ]
 
   @Test(
-    "a job that rolls everything back fails alone, the others take effect once", arguments: offences)
+    "a job that rolls everything back fails alone, the others take effect once", arguments: offences
+  )
   func rollback(offence: String) throws {
     let fixture = try EngineFixture(schema: Self.schema)
     let (jobs, offender) = try fixture.inOneGroup {

@@ -80,7 +80,8 @@ struct ParameterTests {
     let result = try fixture.run(job)
     #expect(result["statements/0/changes"] == "3" && result.rows == "[[10],[20],[30]]")
     #expect(result["statements/1"] == nil)
-    let none = Job(statements: [JobStatement(sql: "INSERT INTO t VALUES(?)", parameters: .rows([]))])
+    let none = Job(statements: [JobStatement(sql: "INSERT INTO t VALUES(?)", parameters: .rows([]))]
+    )
     #expect(try fixture.run(none)["statements/0/changes"] == "0")
   }
 
@@ -93,7 +94,8 @@ struct ParameterTests {
     let update = "UPDATE t SET v=2 WHERE v=1"
     for (sql, expect) in [
       (update, Sluice.Expectation(changes: 2)), ("SELECT * FROM t", .init(rows: 2)),
-      ("SELECT v FROM t", .init(value: .integer(7))), ("SELECT v FROM t WHERE a=9", .init(value: .null)),
+      ("SELECT v FROM t", .init(value: .integer(7))),
+      ("SELECT v FROM t WHERE a=9", .init(value: .null)),
       ("SELECT v FROM t", .init(value: .text("1"))),
     ] {
       let result = try fixture.run(job(sql, expect))
@@ -103,7 +105,9 @@ struct ParameterTests {
     }
     #expect(try fixture.integer("SELECT count(*) FROM t") == 2)
     #expect(try fixture.run(job(update, .init(changes: 1))).status == .done)
-    let read = Job(statements: [JobStatement("SELECT v FROM t", expect: .init(rows: 1, value: .real(2)))])
+    let read = Job(statements: [
+      JobStatement("SELECT v FROM t", expect: .init(rows: 1, value: .real(2)))
+    ])
     #expect(try fixture.run(read).status == .done)
     let unmet = Job(statements: [JobStatement("SELECT v FROM t", expect: .init(rows: 5))])
     #expect(try fixture.run(unmet).code == SluiceCode.expect)
@@ -131,7 +135,10 @@ struct ParameterTests {
     let fixture = try EngineFixture(schema: "CREATE TABLE t(a)")
     let job = Job("SELECT 1 AS a, 'x' AS b").with { $0.result.objects = true }
     #expect(try fixture.run(job).rows == #"[{"a":1,"b":"x"}]"#)
-    for sql in ["SELECT 1 AS a, 2 AS a", "SELECT 1 AS a, 2 AS a WHERE 0", "INSERT INTO t VALUES(1) RETURNING a, a"] {
+    for sql in [
+      "SELECT 1 AS a, 2 AS a", "SELECT 1 AS a, 2 AS a WHERE 0",
+      "INSERT INTO t VALUES(1) RETURNING a, a",
+    ] {
       let twice = Job(sql).with { $0.result.objects = true }
       let result = try fixture.run(twice)
       #expect(result.status == .rejected && result.code == SluiceCode.badJob, "\(sql)")

@@ -9,7 +9,11 @@ import Testing
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     let jobs = try Directory(path: root.joined(separator: "/") + "/jobs")
     let spool = try TemporarySpool()
-    let names = spool.names(jobs).filter { $0.hasSuffix(".json") }
+    let names = spool.names(jobs).filter { $0 != "README.md" && $0 != "data" }
+    let data = try jobs.directory("data")
+    for name in spool.names(data) {
+      try spool.layout.data.create(name).write(try data.contents(name) ?? [])
+    }
     #expect(names.count > 10)
     // Those from 20 on look at what the others left.
     for part in [names.filter { $0 < "20" }, names.filter { $0 >= "20" }] {
@@ -19,8 +23,10 @@ import Testing
       try WorkerProcess.once(on: spool)
     }
     for name in names {
-      let meta = try JSONReader.parse(try jobs.contents(name) ?? [])["meta"]
-      let result = try #require(try spool.parsedResult(name), "\(name)")
+      let file = try #require(JobName(name))
+      let meta =
+        file.kind == .json ? try JSONReader.parse(try jobs.contents(name) ?? [])["meta"] : nil
+      let result = try #require(try spool.parsedResult(file.result), "\(name)")
       #expect(result.status == meta?["expect_status"]?.string ?? "done", "\(name)")
       #expect(result.errorCode == meta?["expect_code"]?.string, "\(name)")
     }

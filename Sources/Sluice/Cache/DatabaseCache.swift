@@ -51,6 +51,8 @@ public final class DatabaseCache: Sendable {
     case miss(Filling)
     /// It is to be read, and not to be kept.
     case bypass
+
+    var filling: Filling? { if case .miss(let filling) = self { filling } else { nil } }
   }
 
   private struct State: Sendable {

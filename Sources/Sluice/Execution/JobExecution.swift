@@ -8,6 +8,10 @@ struct ExecutedStatements {
   var changedSchema = false
   /// Some statement set a PRAGMA, which would outlive the job.
   var setPragma = false
+  /// Rows changed by all statements together; nil where none is one that changes rows.
+  var changes: Int64?
+  /// Some statement is one that returns rows.
+  var returnsRows = false
   /// Of all statements of a read, as they were when they had run.
   var traits: StatementTraits = []
   var use = TableUse()
@@ -24,21 +28,30 @@ struct JobExecution {
     var subject: Authorizer.Subject
     /// Traits that may not run here, since the connection is shared.
     var unshareable: StatementTraits
+    /// It is a line of a batch, whose connection was opened for others too: no PRAGMA in front of
+    /// it can hold for it alone.
+    var isLine = false
+    var monitor: MonitorSink?
   }
 
   private let job: Job
   private let settings: Settings
   private let timeout: Double
+  /// Where a read's rows go that are many; nil for a write.
+  private let output: ReadOutput?
   private var captured: CapturedValues
   private var writer: JSONWriter
   private var statementIndex = 0
   private var traits: StatementTraits = []
   private var hasChangedRows = false
+  private var changes: Int64 = 0
+  private var returnsRows = false
   private var readTraits: StatementTraits = []
   private var readUse = TableUse()
 
-  init(_ job: Job, settings: Settings, reusing buffer: [UInt8] = []) {
+  init(_ job: Job, settings: Settings, output: ReadOutput? = nil, reusing buffer: [UInt8] = []) {
     self.job = job
+    self.output = output
     self.settings = settings
     timeout = job.timeout ?? settings.queryTimeout
     captured = CapturedValues(neededBy: job.statements)
@@ -48,14 +61,23 @@ struct JobExecution {
   /// - Throws: why it ended early; what it did so far is still there to be rolled back, or gone
   ///   with the transaction where `connection.isAutocommit` says so.
   mutating func run(on connection: borrowing Connection) throws(JobStop) -> ExecutedStatements {
+    if job.result.format != .json, output == nil {
+      throw .rejected(.misplacedFormat(job.result.format, "a write", statement: nil))
+    }
     writer.beginArray()
     for statement in job.statements {
-      try run(statement, on: connection)
+      do throws(JobStop) {
+        try run(statement, on: connection)
+      } catch {
+        throw error.placed(inScript: statement)
+      }
     }
     writer.endArray()
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
-      setPragma: traits.contains(.settingPragma), traits: readTraits, use: readUse)
+      setPragma: traits.contains(.settingPragma),
+      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows,
+      traits: readTraits, use: readUse)
   }
 
   private mutating func run(
@@ -64,6 +86,7 @@ struct JobExecution {
     var offset = 0
     var isFirst = true
     while let (prepared, end) = try prepare(statement.sql, from: offset, on: connection) {
+      let range = offset..<end
       offset = end
       if prepared.traits.contains(.transactionControl) { continue }
       if !isFirst, statement.hasParameters || statement.expect != nil {
@@ -74,12 +97,27 @@ struct JobExecution {
       }
       isFirst = false
       try admit(prepared)
-      try execute(prepared, statement, on: connection)
+      if job.result.format != .json { try checkFits(prepared, of: statement.sql, end, connection) }
+      try execute(prepared, statement, range, on: connection)
       statementIndex += 1
     }
     if isFirst, offset == 0 {
       throw .rejected(
         .badParameters("there is no statement in the SQL", statement: statementIndex))
+    }
+  }
+
+  /// A file of rows holds those of one statement.
+  private func checkFits(
+    _ prepared: Statement, of sql: String, _ end: Int, _ connection: borrowing Connection
+  ) throws(JobStop) {
+    if prepared.columnCount == 0 {
+      throw .rejected(
+        .misplacedFormat(
+          job.result.format, "a statement that returns no rows", statement: statementIndex))
+    }
+    if try prepare(sql, from: end, on: connection) != nil {
+      throw .rejected(.misplacedFormat(job.result.format, "several statements", statement: nil))
     }
   }
 
@@ -103,7 +141,11 @@ struct JobExecution {
 
   private mutating func admit(_ prepared: Statement) throws(JobStop) {
     if !prepared.traits.isDisjoint(with: settings.unshareable) { throw .needsOwnConnection }
-    if settings.subject == .reader, !prepared.isReadOnly { throw .needsWriter }
+    if settings.subject == .reader, !prepared.isReadOnly, !prepared.isExplain,
+      !prepared.traits.contains(.introspection)
+    {
+      throw .needsWriter
+    }
     if traits.contains(.foreignKeysPragma), prepared.traits.contains(.writesRows) {
       throw .rejected(
         .forbidden(
@@ -112,14 +154,17 @@ struct JobExecution {
     }
     var new = prepared.traits
     // A leading one was in force before the transaction began.
-    if statementIndex == 0, new.contains(.foreignKeysPragma), job.leadingForeignKeys != nil {
+    if statementIndex == 0, !settings.isLine, new.contains(.foreignKeysPragma),
+      job.leadingForeignKeys != nil
+    {
       new.remove(.foreignKeysPragma)
     }
     traits.formUnion(new)
   }
 
   private mutating func execute(
-    _ prepared: Statement, _ statement: JobStatement, on connection: borrowing Connection
+    _ prepared: Statement, _ statement: JobStatement, _ range: Range<Int>,
+    on connection: borrowing Connection
   ) throws(JobStop) {
     let started = MonotonicTime.now()
     connection.interrupt.extend(deadline: started.advanced(bySeconds: timeout).nanoseconds)
@@ -130,7 +175,14 @@ struct JobExecution {
     }
     writer.beginObject()
     var output = StatementOutput(
-      index: statementIndex, options: job.result, isRead: settings.subject == .reader)
+      index: statementIndex, options: job.result, isRead: settings.subject == .reader,
+      file: try rowFile())
+    var isDone = false
+    defer {
+      settings.monitor?.record(
+        prepared, in: statement.sql, range, since: started, rows: output.rowCount,
+        changes: output.changes, isDone: isDone, stop: connection.interrupt.reason)
+    }
     switch statement.parameters {
     case .none: try runOnce(prepared, nil, &output, connection)
     case .once(let set): try runOnce(prepared, set, &output, connection)
@@ -143,14 +195,18 @@ struct JobExecution {
         }
       }
     }
-    output.finish(&writer)
+    try output.finish(&writer)
     if settings.subject == .reader { note(prepared) }
+    if prepared.columnCount > 0 { returnsRows = true }
+    changes += output.changes
     if prepared.traits.contains(.writesRows) {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)
     }
-    writer.field("seconds", Seconds.rounded(MonotonicTime.now().seconds(since: started)))
+    writer.member("\"seconds\":")
+    Seconds.append(MonotonicTime.now().seconds(since: started), to: &writer.bytes)
     writer.endObject()
+    isDone = true
     if let expect = statement.expect { try output.check(expect) }
   }
 
@@ -159,6 +215,15 @@ struct JobExecution {
     // A plan may be another one on the same data.
     if read.isExplain { readTraits.insert(.volatile) }
     readUse.formUnion(read.use)
+  }
+
+  private func rowFile() throws(JobStop) -> RowFile? {
+    let format = job.result.format
+    guard format != .json, let output else { return nil }
+    guard let file = RowFile(format, output) else {
+      throw .rejected(.misplacedFormat(format, "a place without files", statement: nil))
+    }
+    return file
   }
 
   /// `changes()` would otherwise tell the last job's count: a DELETE of no rows makes it 0.
@@ -186,7 +251,7 @@ struct JobExecution {
         let goesOn = try add(prepared, to: &output)
         if !goesOn { break }
       }
-      output.end(prepared, &writer)
+      try end(prepared, &output)
       if prepared.traits.contains(.writesRows) {
         hasChangedRows = true
         output.changes += connection.changes
@@ -201,6 +266,17 @@ struct JobExecution {
   /// Set where a row itself could not be taken; the loop above throws SQLite's errors only.
   private var rowStop: JobStop?
 
+  private mutating func end(
+    _ prepared: Statement, _ output: inout StatementOutput
+  ) throws(SQLiteError) {
+    do throws(JobStop) {
+      try output.end(prepared, &writer)
+    } catch {
+      rowStop = error
+      throw .interrupted
+    }
+  }
+
   private mutating func add(
     _ row: Statement, to output: inout StatementOutput
   ) throws(SQLiteError) -> Bool {
@@ -214,6 +290,7 @@ struct JobExecution {
             statement: statementIndex,
             hint: "return fewer rows or columns, or read them with a job of its own"))
       }
+      try self.output?.offer(&writer.bytes)
       return goesOn
     } catch {
       rowStop = error
@@ -232,10 +309,4 @@ extension JobStatement {
     if case .none = parameters { return false }
     return true
   }
-}
-
-/// Durations as results give them.
-enum Seconds {
-  /// To a tenth of a microsecond, which is as fine as the clocks are.
-  static func rounded(_ seconds: Double) -> Double { (seconds * 1e7).rounded() / 1e7 }
 }

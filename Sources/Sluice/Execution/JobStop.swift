@@ -33,6 +33,12 @@ extension JobStop {
         ? .needsWriter : .rejected(.forbidden(denial.message, statement, hint: denial.hint))
       return
     }
+    // SQLite refuses these by itself, before it asks the authorizer.
+    if error.message.hasPrefix("table sqlite_"), error.message.hasSuffix("may not be modified") {
+      self = .rejected(
+        .forbidden(error.message, statement, hint: "change the schema with CREATE, ALTER and DROP"))
+      return
+    }
     switch ResultClass(error.code) {
     case .interrupt:
       guard let reason, reason != .timeout else {
@@ -43,6 +49,30 @@ extension JobStop {
     case .environment: self = .environment(error)
     case .constraint, .sql, .corrupt, .locked:
       self = .failed(JobError(error, statement: statement))
+    }
+  }
+}
+
+extension JobStop {
+  /// With the line of the script that the error is in.
+  /// - Parameter line: that of a byte of the statement.
+  func placed(_ line: (_ offset: Int) -> Int) -> JobStop {
+    func placed(_ error: JobError) -> JobError {
+      var error = error
+      error.line = line(error.offset ?? 0)
+      return error
+    }
+    return switch self {
+    case .failed(let error): .failed(placed(error))
+    case .rejected(let error): .rejected(placed(error))
+    case .needsWriter, .needsOwnConnection, .interrupted, .environment: self
+    }
+  }
+
+  func placed(inScript statement: JobStatement) -> JobStop {
+    guard let line = statement.line else { return self }
+    return placed { offset in
+      statement.sql.utf8.prefix(offset).reduce(line) { $1 == 0x0a ? $0 + 1 : $0 }
     }
   }
 }
@@ -118,6 +148,16 @@ extension JobError {
     JobError(
       .request, SluiceCode.forbidden, message, statement: statement,
       hint: hint?.isEmpty == true ? nil : hint)
+  }
+
+  static func misplacedFormat(
+    _ format: ResultFormat, _ what: String, statement: Int?
+  ) -> JobError {
+    JobError(
+      .request, SluiceCode.badJob,
+      "\"format\": \"\(format.rawValue)\" is for one read that returns rows, not for \(what)",
+      statement: statement, pointer: "/result/format",
+      hint: "leave \"format\" out, or read the rows with a job of its own")
   }
 
   static func badParameters(_ message: String, statement: Int, hint: String? = nil) -> JobError {

@@ -99,7 +99,7 @@ struct CapturedValues {
       switch statement.parameters {
       case .none: break
       case .once(let set): want(set)
-      case .rows(let sets): sets.forEach { want($0) }
+      case .rows(let sets): for set in sets { want(set) }
       }
     }
   }

@@ -34,10 +34,23 @@ public struct Job: Sendable, Equatable {
 
   public init(body: JobBody) { self.body = body }
 
+  /// What an import asks for, or nil.
+  public var importRequest: ImportRequest? {
+    if case .importFile(let request) = body { request } else { nil }
+  }
+
   /// The statements of a transaction; empty for an import or a command.
   public var statements: [JobStatement] {
     get { if case .transaction(let statements) = body { statements } else { [] } }
     set { body = .transaction(newValue) }
+  }
+
+  /// Whether it is read while it runs.
+  public var isStreamed: Bool {
+    switch body {
+    case .script, .batch, .importFile: true
+    case .transaction, .control: false
+    }
   }
 }
 
@@ -45,6 +58,10 @@ public struct Job: Sendable, Equatable {
 public enum JobBody: Sendable, Equatable {
   /// One or more statements, all or nothing.
   case transaction([JobStatement])
+  /// The statements of a script, in one transaction that nobody shares.
+  case script(StreamedBody<any ScriptSource>)
+  /// Lines that are jobs of their own, in chunks.
+  case batch(StreamedBody<any BatchSource>)
   case importFile(ImportRequest)
   /// A command to the worker.
   case control(ControlRequest)
@@ -70,11 +87,16 @@ public struct JobStatement: Sendable, Equatable {
   public var sql: String
   public var parameters: Parameters
   public var expect: Expectation?
+  /// Where it begins in a script, from 1; nil for SQL that is in JSON.
+  public var line: Int?
 
-  public init(sql: String, parameters: Parameters = .none, expect: Expectation? = nil) {
+  public init(
+    sql: String, parameters: Parameters = .none, expect: Expectation? = nil, line: Int? = nil
+  ) {
     self.sql = sql
     self.parameters = parameters
     self.expect = expect
+    self.line = line
   }
 }
 

@@ -10,7 +10,10 @@ public final class PooledConnection: @unchecked Sendable {
   var lastUse = MonotonicTime.now()
   var uses = 0
 
-  init(path: String) throws(SQLiteError) {
+  let recorder: StatementRecorder?
+
+  init(path: String, monitor: QueryMonitor? = nil) throws(SQLiteError) {
+    recorder = monitor?.recorder()
     connection = try Connection(path: path, role: .reader)
     connection.onBusy { count in
       // A reader only ever waits for a recovery or a schema change, both short.

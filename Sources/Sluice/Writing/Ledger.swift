@@ -14,6 +14,8 @@ public struct LedgerRow: Sendable {
 /// The record, in the user's own database, of every write job that ended; written in the
 /// transaction of its effects. Used on the writer's thread.
 final class Ledger {
+  /// The number of the last transaction that was begun with `beginCommit`.
+  private(set) var commit: Int64?
   private let spool: Int64
   private let insertRow: Statement
   private let nextCommit: Statement
@@ -66,27 +68,32 @@ final class Ledger {
       throw SQLiteError(code: 11, message: "the row 'commit' of _sluice_state is gone")
     }
     let number = nextCommit.integer(0)
+    commit = number
     while try nextCommit.step() {}
     return number
   }
 
   /// Records an outcome.
+  /// - Parameter contentHash: of the job's file, where it was not known when it was claimed.
   /// - Returns: its key.
   func record(
     _ ticket: JobTicket, status: JobStatus, finished: Timestamp, result: [UInt8],
-    on connection: borrowing Connection
+    contentHash: UInt64? = nil, on connection: borrowing Connection
   ) throws(SQLiteError) -> Int64 {
     connection.authorizer.subject = .engine
-    let file = ticket.identity
-    let values: [Int64] = [
-      spool, ticket.sequence, 0, status.rawValue, finished.nanoseconds,
-      Int64(bitPattern: file.device), Int64(bitPattern: file.inode), file.birth, file.modified,
-      file.size, Int64(bitPattern: file.hash),
-    ]
-    for (index, value) in values.enumerated() where index != 2 {
-      try insertRow.bind(.integer(value), at: index + 1)
-    }
+    var file = ticket.identity
+    if let contentHash { file.hash = contentHash }
+    try insertRow.bind(.integer(spool), at: 1)
+    try insertRow.bind(.integer(ticket.sequence), at: 2)
     try insertRow.bind(.text(ticket.name), at: 3)
+    try insertRow.bind(.integer(status.rawValue), at: 4)
+    try insertRow.bind(.integer(finished.nanoseconds), at: 5)
+    try insertRow.bind(.integer(Int64(bitPattern: file.device)), at: 6)
+    try insertRow.bind(.integer(Int64(bitPattern: file.inode)), at: 7)
+    try insertRow.bind(.integer(file.birth), at: 8)
+    try insertRow.bind(.integer(file.modified), at: 9)
+    try insertRow.bind(.integer(file.size), at: 10)
+    try insertRow.bind(.integer(Int64(bitPattern: file.hash)), at: 11)
     try insertRow.bind(.blob(result), at: 12)
     try insertRow.run()
     return connection.lastInsertRowid
@@ -111,6 +118,18 @@ final class Ledger {
     return FirstUse(
       hash: UInt64(bitPattern: findID.integer(0)), job: job, commit: findID.integer(2),
       statements: findID.bytes(3))
+  }
+
+  /// Remembers the id of a job that has taken effect; a job without one leaves nothing.
+  /// - Parameter outcome: the statements of its result; of an import, what it tells of its rows.
+  func remember(
+    _ ticket: JobTicket, commit: Int64, outcome: [UInt8], finished: Timestamp,
+    on connection: borrowing Connection
+  ) throws(SQLiteError) {
+    guard let id = ticket.job.id else { return }
+    let use = FirstUse(
+      hash: ticket.idHash, job: ticket.name, commit: commit, statements: outcome)
+    try remember(id: id, firstUse: use, finished: finished, on: connection)
   }
 
   func remember(
@@ -150,7 +169,8 @@ final class Ledger {
       """)
     var rows: [LedgerRow] = []
     while try query.step() {
-      guard case .text(let name) = query.value(2), let status = JobStatus(rawValue: query.integer(3))
+      guard case .text(let name) = query.value(2),
+        let status = JobStatus(rawValue: query.integer(3))
       else { continue }
       let identity = FileIdentity(
         device: UInt64(bitPattern: query.integer(4)), inode: UInt64(bitPattern: query.integer(5)),

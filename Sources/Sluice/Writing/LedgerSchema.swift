@@ -33,6 +33,43 @@ enum LedgerSchema {
       """
     ),
     (
+      "_sluice_imports",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_imports(
+        spool INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        commitment INTEGER NOT NULL,
+        imported INTEGER NOT NULL, skipped INTEGER NOT NULL,
+        started INTEGER NOT NULL, ran REAL NOT NULL,
+        offset INTEGER NOT NULL, line INTEGER NOT NULL,
+        device INTEGER NOT NULL, inode INTEGER NOT NULL,
+        size INTEGER NOT NULL, modified INTEGER NOT NULL, tail INTEGER NOT NULL,
+        error_count INTEGER NOT NULL,
+        errors BLOB NOT NULL,
+        PRIMARY KEY(spool, sequence)) WITHOUT ROWID
+      """
+    ),
+    (
+      "_sluice_chunks",
+      // What is looked for comes before what is large: a scan then leaves the large part alone.
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_chunks(
+        spool INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        chunk INTEGER NOT NULL,
+        ended INTEGER,
+        commitment INTEGER NOT NULL,
+        done INTEGER NOT NULL, failed INTEGER NOT NULL, rejected INTEGER NOT NULL,
+        offset INTEGER NOT NULL, line INTEGER NOT NULL,
+        inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
+        tail INTEGER NOT NULL,
+        rest INTEGER NOT NULL,
+        sql TEXT, leftover_sql TEXT,
+        results BLOB NOT NULL, leftover BLOB NOT NULL,
+        PRIMARY KEY(spool, sequence, chunk)) WITHOUT ROWID
+      """
+    ),
+    (
       "_sluice_spools",
       """
       CREATE TABLE IF NOT EXISTS main._sluice_spools(
@@ -71,6 +108,8 @@ enum LedgerSchema {
       WHERE tbl_name NOT IN (\(own)) AND
         (lower(name) GLOB '_sluice_*' OR lower(sql) GLOB '*[^a-z0-9_$]_sluice_*')
         OR tbl_name IN (\(own)) AND name NOT IN (\(own)) AND sql IS NOT NULL
+      UNION ALL SELECT type, name FROM temp.sqlite_schema
+        WHERE lower(sql) GLOB '*[^a-z0-9_$]_sluice_*'
       LIMIT 1
       """
   }()

@@ -12,4 +12,21 @@ struct QueuedWrite: Sendable {
   var storageFailures = 0
   /// Times it gave way to more urgent work.
   var preemptions = 0
+  /// How far a batch has come; nil before its first turn, and where only the database knows.
+  var progress: BatchProgress?
+
+  /// It does not run on the connection that the others share.
+  var leavesConnection: Bool {
+    if case .script = ticket.job.body { return true }
+    return needsOwnConnection || progress?.needsOwnConnection == true
+  }
+
+  /// Rows of an import that took a transaction down, by line: they are bad without being tried again.
+  var condemnedRows: [Int: JobError] = [:]
+
+  /// Whether it can only be the first of a group.
+  var beginsGroup: Bool { isAlone || needsOwnConnection }
+
+  /// Nobody shares its transaction.
+  var isAlone: Bool { runsAlone || ticket.job.isStreamed }
 }

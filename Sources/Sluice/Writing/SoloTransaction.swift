@@ -14,19 +14,15 @@ struct SoloTransaction {
   }
 
   private let configuration: EngineConfiguration
-  private let cache: DatabaseCache
 
-  init(_ configuration: EngineConfiguration, cache: DatabaseCache) {
-    self.configuration = configuration
-    self.cache = cache
-  }
+  init(_ configuration: EngineConfiguration) { self.configuration = configuration }
 
   func run(_ write: QueuedWrite, inbox: WriterInbox) -> End {
     var settings = configuration
     let job = write.ticket.job
     do throws(SQLiteError) {
       if let wanted = job.leadingForeignKeys { settings.foreignKeys = wanted }
-      let session = try WriterSession(settings, cache: cache) { inbox.isStopping }
+      let session = try WriterSession(settings) { inbox.isStopping }
       return try run(write, session, inbox)
     } catch {
       return ResultClass(error.code) == .locked ? .busy : .lost(.environment(error))
@@ -61,7 +57,7 @@ struct SoloTransaction {
     case .transactionLost(let loss):
       session.rollback()
       return .lost(loss)
-    case .again:
+    case .again, .continues:
       preconditionFailure("a job asked for a connection of its own and has one")
     }
   }

@@ -6,6 +6,9 @@ enum JobEnd {
   case recorded(Outcome)
   /// Nothing of it is left and nothing is recorded: it will be judged alike every time.
   case rejected(Outcome)
+  /// A part of it is in, and counts once the transaction is committed; then it waits for its next
+  /// turn.
+  case continues(QueuedWrite)
   /// It must run again as given, nobody beside it; nothing of it is left.
   case again(QueuedWrite)
   /// The transaction is gone, and with it what the group did so far.
@@ -19,6 +22,8 @@ enum TransactionLoss {
   case job(JobError, started: Timestamp, seconds: Double)
   /// The job was stopped from outside.
   case interrupted(Interrupt.Reason)
+  /// The job's own doing, and it runs again with care.
+  case again(QueuedWrite)
   /// The disk or the memory did it.
   case environment(SQLiteError)
 }
@@ -30,15 +35,22 @@ enum TransactionLoss {
 final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
+  let recorder: StatementRecorder?
+  /// Jobs that ran in the present transaction; a part of a batch or an import is one.
+  var jobsBegun = 0
+  private let imports: ImportLedger
   private let savepoint: Statement
   private let rollbackTo: Statement
   private let release: Statement
 
   init(
-    _ configuration: EngineConfiguration, ledger: Ledger, on connection: borrowing Connection
+    _ configuration: EngineConfiguration, ledger: Ledger, imports: ImportLedger,
+    on connection: borrowing Connection
   ) throws(SQLiteError) {
     self.configuration = configuration
     self.ledger = ledger
+    recorder = configuration.monitor?.recorder()
+    self.imports = imports
     savepoint = try connection.prepareOwn("SAVEPOINT job")
     rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
     release = try connection.prepareOwn("RELEASE job")
@@ -54,11 +66,14 @@ final class TransactionManager {
   ) -> JobEnd {
     let started = Timestamp.now()
     let clock = MonotonicTime.now()
+    jobsBegun += 1
     do throws(SQLiteError) {
       connection.resetCounters()
       connection.authorizer.subject = .engine
       try savepoint.run()
-      if let known = try knownOutcome(write, started: started, on: connection) {
+      if let known = try knownOutcome(
+        write, hash: write.ticket.identity.hash, started: started, on: connection)
+      {
         try release.run()
         return known
       }
@@ -67,7 +82,12 @@ final class TransactionManager {
     }
     var run = JobRun(write: write, commit: commit, started: started, clock: clock)
     do throws(JobStop) {
-      let executed = try execute(write, isShared: isShared, on: connection)
+      if isShared, let level = write.ticket.job.transaction, level != .immediate {
+        throw .needsOwnConnection
+      }
+      let executed = try execute(
+        write.ticket.job, of: write.ticket.name,
+        unshareable: isShared ? [.temporary, .foreignKeysPragma] : [], on: connection)
       run.statements = executed.json
       return try record(run, .done, error: nil, on: connection)
     } catch {
@@ -75,18 +95,29 @@ final class TransactionManager {
     }
   }
 
-  private func execute(
-    _ write: QueuedWrite, isShared: Bool, on connection: borrowing Connection
+  /// Runs a job's statements, and looks for what they may not leave behind.
+  /// - Parameters:
+  ///   - name: the job's own, or that of the batch it is a line of.
+  ///   - unshareable: what may not run here.
+  func execute(
+    _ job: Job, of name: String, unshareable: StatementTraits, isLine: Bool = false,
+    on connection: borrowing Connection
   ) throws(JobStop) -> ExecutedStatements {
-    if isShared, let level = write.ticket.job.transaction, level != .immediate {
-      throw .needsOwnConnection
-    }
     var execution = JobExecution(
-      write.ticket.job,
+      job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: configuration.returningLimit,
-        subject: .writer, unshareable: isShared ? [.temporary, .foreignKeysPragma] : []))
+        subject: .writer, unshareable: unshareable, isLine: isLine,
+        monitor: MonitorSink(recorder, job: name)))
     let executed = try execution.run(on: connection)
+    try check(changedSchema: executed.changedSchema, setPragma: executed.setPragma, on: connection)
+    return executed
+  }
+
+  /// What must hold when the last statement of a job has run.
+  func check(
+    changedSchema: Bool, setPragma: Bool, on connection: borrowing Connection
+  ) throws(JobStop) {
     // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
     if connection.hasForeignKeyViolation {
       throw .failed(
@@ -94,9 +125,8 @@ final class TransactionManager {
           .constraint, "SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN KEY constraint failed", number: 787,
           hint: "a row refers to one that is not there when the job ends"))
     }
-    if executed.changedSchema { try refuseIntruders(on: connection) }
-    if executed.setPragma { try forgetPragmas(on: connection) }
-    return executed
+    if changedSchema { try refuseIntruders(on: connection) }
+    if setPragma { try forgetPragmas(on: connection) }
   }
 
   /// `defer_foreign_keys` would otherwise hold until the group's COMMIT.
@@ -122,34 +152,16 @@ final class TransactionManager {
   }
 
   /// The outcome of an earlier job with the same id, as this one's.
-  private func knownOutcome(
-    _ write: QueuedWrite, started: Timestamp, on connection: borrowing Connection
+  /// - Parameter hash: of this job's content.
+  func knownOutcome(
+    _ write: QueuedWrite, hash: UInt64, started: Timestamp, on connection: borrowing Connection
   ) throws(SQLiteError) -> JobEnd? {
     let ticket = write.ticket
     guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
     else { return nil }
-    let finished = Timestamp.now()
-    guard first.hash == ticket.identity.hash else {
-      var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
-      document.error = JobError(
-        .request, SluiceCode.duplicate,
-        "the id \(id) was used by \(first.job) with other content",
-        hint: "give the job an id of its own, or drop it again byte for byte")
-      return .rejected(
-        Outcome(
-          ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered()))
-    }
-    var document = ResultDocument(of: ticket, status: .done, finished: finished)
-    document.started = started
-    document.attempts = write.failedAttempts + 1
-    document.commit = first.commit
-    document.statements = first.statements
-    document.duplicateOf = first.job
-    let result = document.rendered()
-    let key = try ledger.record(
-      ticket, status: .done, finished: finished, result: result, on: connection)
-    return .recorded(
-      Outcome(ticket: ticket, status: .done, durability: .ledger(key: key), result: result))
+    let duplicate = JobDuplicate(ticket, id: id, first: first, hash: hash)
+    return try duplicate.end(
+      started: started, attempts: write.failedAttempts + 1, ledger, on: connection)
   }
 
   private func undo(
@@ -226,11 +238,10 @@ final class TransactionManager {
     do throws(SQLiteError) {
       let key = try ledger.record(
         ticket, status: status, finished: document.finished, result: result, on: connection)
-      if status == .done, let id = ticket.job.id {
-        let use = Ledger.FirstUse(
-          hash: ticket.identity.hash, job: ticket.name, commit: run.commit,
-          statements: run.statements ?? [])
-        try ledger.remember(id: id, firstUse: use, finished: document.finished, on: connection)
+      if status == .done {
+        try ledger.remember(
+          ticket, commit: run.commit, outcome: run.statements ?? [], finished: document.finished,
+          on: connection)
       }
       try release.run()
       return .recorded(
@@ -250,22 +261,15 @@ final class TransactionManager {
     document.started = ended.started
     document.ran = ended.ran
     document.error = ended.error
+    if ticket.job.importRequest != nil {
+      try imports.close(ticket, &document, ledger, on: connection)
+    }
     let result = document.rendered()
     let key = try ledger.record(
       ticket, status: ended.status, finished: ended.finished, result: result, on: connection)
     return Outcome(
       ticket: ticket, status: ended.status, durability: .ledger(key: key), result: result)
   }
-}
-
-/// A job that ended without effect and whose ledger row is still to be written.
-struct EndedWrite: Sendable {
-  var write: QueuedWrite
-  var status: JobStatus
-  var error: JobError
-  var started: Timestamp?
-  var finished: Timestamp
-  var ran: Double?
 }
 
 /// One run of a job, as its result tells it.

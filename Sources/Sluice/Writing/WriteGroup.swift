@@ -13,31 +13,47 @@ struct WriteGroup {
   /// The key up to which it says that results are durable as files.
   private(set) var settledThrough: Int64?
   var members: [Member] = []
-  /// Not recorded: valid whatever the COMMIT says.
-  var rejected: [Outcome] = []
+  /// Not recorded, but as undecided as the others until the COMMIT: a `SLUICE_DUPLICATE` may rest on
+  /// a member.
+  var rejected: [Member] = []
+  /// A batch or an import of which this transaction holds a chunk, as it is to go on once that is committed.
+  var continuing: QueuedWrite?
+  private var sweeps = false
 
   /// Jobs that ran.
   var count: Int { members.count + rejected.count }
 
   /// Whether there is nothing to commit.
-  var isEmpty: Bool { members.isEmpty && recorded.isEmpty && settledThrough == nil }
+  var isEmpty: Bool {
+    members.isEmpty && recorded.isEmpty && settledThrough == nil && continuing == nil && !sweeps
+  }
 
-  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected }
+  var outcomes: [Outcome] { recorded + members.map(\.outcome) + rejected.map(\.outcome) }
 
   /// Begins inside a transaction that holds the write lock.
   /// - Parameters:
   ///   - ended: jobs whose rows are still to be written.
   ///   - settledThrough: the key up to which results are durable as files.
   mutating func open(
-    _ session: WriterSession, recording ended: [EndedWrite], settledThrough: Int64?
+    _ session: WriterSession, _ batches: BatchExecution, recording ended: [EndedWrite],
+    settledThrough: Int64?
   ) throws(SQLiteError) {
     self.settledThrough = settledThrough
     commit = try session.ledger.beginCommit(on: session.connection)
     for write in ended {
-      recorded.append(try session.transactions.record(write, on: session.connection))
+      if case .batch = write.write.ticket.job.body {
+        recorded.append(try batches.record(write, in: session))
+      } else {
+        recorded.append(try session.transactions.record(write, on: session.connection))
+      }
     }
     if let settledThrough {
       try session.ledger.settle(through: settledThrough, on: session.connection)
+      session.chunks.settle(through: settledThrough)
+    }
+    if session.chunks.hasSweeps {
+      try session.chunks.sweep(on: session.connection)
+      sweeps = true
     }
   }
 }

@@ -5,30 +5,8 @@ import Synchronization
 ///
 /// The one place that the writer shares with others; every method may be called from any thread.
 final class WriterInbox: Sendable {
-  enum Command: Sendable {
-    /// Record a job that ended without having run.
-    case record(EndedWrite)
-    /// Read the ledger for the recovery.
-    case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-    /// Read one recorded result.
-    case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
-    /// Forget old rows of the ledger.
-    case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
-
-    /// Answers it where the writer has stopped.
-    func refuse() {
-      let error = SQLiteError(code: 21, message: "the writer has stopped")
-      switch self {
-      case .record: break
-      case .unsettled(let answer): answer(.failure(error))
-      case .result(_, let answer): answer(.failure(error))
-      case .prune(_, _, let answer): answer(.failure(error))
-      }
-    }
-  }
-
   enum Work: Sendable {
-    case command(Command)
+    case command(WriterCommand)
     /// There may be something to write.
     case group
     case stop
@@ -43,13 +21,17 @@ final class WriterInbox: Sendable {
     let interrupt: Interrupt
     let sequence: Int64
     let runsAlone: Bool
+    let name: String
+    let since: MonotonicTime
   }
 
   private struct State: Sendable {
     var scheduler: PriorityScheduler<QueuedWrite>
-    var commands: [Command] = []
+    var commands: [WriterCommand] = []
     var settledThrough: Int64?
     var running: Running?
+    /// Jobs that wait and must begin a group.
+    var groupStarters = 0
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
     /// Results are published more slowly than jobs are done: only urgent ones begin.
@@ -85,7 +67,7 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
-  func send(_ command: Command) {
+  func send(_ command: WriterCommand) {
     let isClosed = state.withLock { state in
       if case .record = command { state.unanswered += 1 }
       if !state.isClosed { state.commands.append(command) }
@@ -99,6 +81,10 @@ final class WriterInbox: Sendable {
   func settle(through key: Int64) {
     state.withLock { $0.settledThrough = max($0.settledThrough ?? key, key) }
     state.signal()
+  }
+
+  func tune(_ configuration: SchedulerConfiguration) {
+    state.withLock { $0.scheduler.configuration = configuration }
   }
 
   /// While `isHeldBack`, no job but an urgent one begins.
@@ -116,6 +102,32 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
+  /// Takes a job that waits back from the writer.
+  func withdraw(sequence: Int64) -> QueuedWrite? {
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write != nil { state.unanswered -= 1 }
+      return write
+    }
+  }
+
+  /// Takes all jobs back that wait and that `isMeant` accepts.
+  func withdraw(_ isMeant: (JobTicket) -> Bool) -> [QueuedWrite] {
+    state.withLock { state in
+      let writes = state.scheduler.removeAll { isMeant($0.ticket) }
+      state.unanswered -= writes.count
+      return writes
+    }
+  }
+
+  /// Stops the job if it runs at this moment.
+  func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
+    state.withLock { state in
+      guard let running = state.running, running.sequence == sequence else { return }
+      running.interrupt.stop(reason)
+    }
+  }
+
   /// Jobs that wait, run, or have an outcome that is not delivered.
   var count: Int { state.withLock { $0.unanswered } }
 
@@ -125,7 +137,7 @@ final class WriterInbox: Sendable {
   func answered(_ count: Int) { state.withLock { $0.unanswered -= count } }
 
   /// A command that could not be obeyed yet waits again.
-  func sendBack(_ command: Command) { state.withLock { $0.commands.append(command) } }
+  func sendBack(_ command: WriterCommand) { state.withLock { $0.commands.append(command) } }
 
   /// Ends everything: commands are refused from now on.
   func close() {
@@ -161,11 +173,16 @@ final class WriterInbox: Sendable {
   /// A group with an urgent job is not filled up with others, which its commit would wait for.
   func next(groupCount count: Int, hasUrgent: Bool, now: Timestamp) -> QueuedWrite? {
     state.withLock { state in
-      guard !state.isStopping, state.hasRunnable, let next = state.scheduler.peek(now: now)
-      else { return nil }
-      if hasUrgent, next.lane != .urgent { return nil }
-      if count > 0, next.element.runsAlone || next.element.needsOwnConnection { return nil }
-      return state.scheduler.next(now: now)?.element
+      guard !state.isStopping, state.hasRunnable else { return nil }
+      // Looked at first only where it matters, since it costs as much as taking it.
+      if hasUrgent || (count > 0 && state.groupStarters > 0) {
+        guard let next = state.scheduler.peek(now: now) else { return nil }
+        if hasUrgent, next.lane != .urgent { return nil }
+        if count > 0, next.element.beginsGroup { return nil }
+      }
+      let write = state.scheduler.next(now: now)?.element
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
     }
   }
 
@@ -176,7 +193,11 @@ final class WriterInbox: Sendable {
 
   /// Takes a job that waits.
   func remove(sequence: Int64) -> QueuedWrite? {
-    state.withLock { $0.scheduler.remove(key: UInt64(sequence)) }
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write?.beginsGroup == true { state.groupStarters -= 1 }
+      return write
+    }
   }
 
   func takeSettled() -> Int64? {
@@ -199,16 +220,29 @@ final class WriterInbox: Sendable {
       state.running = Running(
         priority: write.ticket.priority, preemptions: write.preemptions,
         arrived: write.ticket.arrived, interrupt: interrupt, sequence: write.ticket.sequence,
-        runsAlone: write.runsAlone || write.needsOwnConnection)
+        runsAlone: write.beginsGroup, name: write.ticket.name, since: .now())
       if state.isStopping { interrupt.stop(.stopping) }
     }
   }
 
   func rests() { state.withLock { $0.running = nil } }
 
+  /// What waits by lane, and what runs.
+  var snapshot: (lanes: [LaneSnapshot], running: RunningJob?) {
+    state.withLock { state in
+      let running = state.running.map {
+        RunningJob(
+          name: $0.name, priority: $0.priority, isWrite: true, since: $0.since,
+          preemptions: $0.preemptions, isAlone: $0.runsAlone)
+      }
+      return (state.scheduler.laneSnapshots, running)
+    }
+  }
+
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
   private static func enqueue(_ write: QueuedWrite, _ state: inout State) {
+    if write.beginsGroup { state.groupStarters += 1 }
     state.scheduler.enqueue(
       write, key: UInt64(write.ticket.sequence), lane: write.ticket.priority,
       arrival: write.ticket.arrived, name: write.ticket.name, preemptions: write.preemptions)

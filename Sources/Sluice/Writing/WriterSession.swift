@@ -6,12 +6,17 @@ final class WriterSession {
   let connection: Connection
   let ledger: Ledger
   let transactions: TransactionManager
+  let imports: ImportExecution
+  let chunks: ChunkLedger
+  let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
   private let dataVersionStatement: Statement
-  private let cache: DatabaseCache
+  /// Told of every commit.
+  private let cache: DatabaseCache?
   private var waiting = Waiting.forWriter(until: 0)
+  private var probe: TransactionProbe?
   private let shouldStop: () -> Bool
 
   private enum Waiting {
@@ -24,22 +29,27 @@ final class WriterSession {
   /// How long a checkpoint waits for readers before it leaves the rest for later, in seconds.
   private static let readerPatience = 0.005
 
-  /// - Parameters:
-  ///   - cache: told of every commit.
-  ///   - shouldStop: asked while another process's lock is waited for.
+  /// - Parameter shouldStop: asked while another process's lock is waited for.
   init(
-    _ configuration: EngineConfiguration, cache: DatabaseCache, shouldStop: @escaping () -> Bool
+    _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
   ) throws(SQLiteError) {
     self.configuration = configuration
-    self.cache = cache
+    cache = configuration.readCache
     self.shouldStop = shouldStop
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
-    transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    let progresses = try ImportLedger(on: connection, spool: configuration.spool)
+    transactions = try TransactionManager(
+      configuration, ledger: ledger, imports: progresses, on: connection)
+    imports = try ImportExecution(
+      configuration, ledger: ledger, progresses: progresses, on: connection)
+    chunks = try ChunkLedger(on: connection, spool: configuration.spool)
+    lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
     dataVersionStatement = try connection.prepareOwn("PRAGMA main.data_version")
+    probe = configuration.monitor.map { TransactionProbe($0) }
     connection.onBusy { [unowned self] count in wait(count) }
   }
 
@@ -51,6 +61,9 @@ final class WriterSession {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
     connection.authorizer.beginTransaction()
+    transactions.jobsBegun = 0
+    probe?.asksForLock(walPages: connection.walPages)
+    defer { probe?.lockAnswered(hasLock: !connection.isAutocommit) }
     try beginImmediate.run()
   }
 
@@ -58,14 +71,17 @@ final class WriterSession {
   func commit() throws(SQLiteError) {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
-    let told = cache.willCommit(connection.authorizer.transactionUse, ownVersion: dataVersion)
+    let told = cache?.willCommit(connection.authorizer.transactionUse, ownVersion: dataVersion)
+    var outcome = TransactionRecord.Outcome.unknown
+    defer { endProbe(outcome) }
     do throws(SQLiteError) {
       try commitStatement.run()
     } catch {
-      if let told { cache.failed(told) }
+      if let told { cache?.failed(told) }
       throw error
     }
-    if let told { cache.didCommit(told, ownVersion: dataVersion) }
+    outcome = .committed
+    if let told { cache?.didCommit(told, ownVersion: dataVersion) }
   }
 
   /// Changes when another connection has committed, not with this one's own commits.
@@ -79,9 +95,15 @@ final class WriterSession {
 
   /// Ends the transaction if there is still one; an error here would hide the one that mattered.
   func rollback() {
+    if transactions.jobsBegun > 0 { endProbe(.undone) }
     connection.interrupt.arm()
     guard !connection.isAutocommit else { return }
     try? connection.execute("ROLLBACK")
+  }
+
+  private func endProbe(_ outcome: TransactionRecord.Outcome) {
+    probe?.ended(
+      outcome, commit: ledger.commit, jobs: transactions.jobsBegun, walPages: connection.walPages)
   }
 
   /// Forgets old rows of the ledger, in a transaction of its own.
@@ -95,6 +117,26 @@ final class WriterSession {
       rollback()
       throw error
     }
+  }
+
+  /// Runs a command of an operator's outside a transaction. The caller arms the interrupt, which may
+  /// stop it.
+  func command(_ sql: String) throws(SQLiteError) {
+    let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
+    waiting = .forWriter(until: end.nanoseconds)
+    try connection.command(sql)
+  }
+
+  /// Copies all of the WAL and makes it empty, waiting a second for readers that need it.
+  /// - Returns: pages that were in it, and pages copied.
+  /// - Throws: `SQLITE_BUSY` where a reader went on needing it.
+  func checkpointPatiently() throws(SQLiteError) -> (log: Int, copied: Int) {
+    let end = MonotonicTime.now().advanced(bySeconds: 1)
+    waiting = .forReaders(until: end.nanoseconds)
+    // Only the first tells how many there were.
+    let counts = try connection.checkpoint(.full)
+    try connection.checkpoint(.truncate)
+    return counts
   }
 
   /// Copies the WAL into the database.

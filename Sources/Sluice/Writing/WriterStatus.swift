@@ -3,6 +3,15 @@ import Synchronization
 
 /// What the writer says about itself, for `status`, metrics and the log; read from any thread.
 public final class WriterStatus: Sendable {
+  /// How far a batch has come.
+  public struct Batch: Sendable {
+    public var name: String
+    public var lines: LineCounts
+    /// Bytes of its file that are committed, and all of them.
+    public var offset: Int64
+    public var size: Int64
+  }
+
   public struct Snapshot: Sendable {
     /// Why nothing is written at present, in words for an operator.
     public var pausedBecause: String?
@@ -14,6 +23,8 @@ public final class WriterStatus: Sendable {
     /// WAL pages that a checkpoint could not copy because of a reader.
     public var heldBackPages = 0
     public var preemptions: Int64 = 0
+    /// Batches that have begun and are not finished, by sequence number.
+    public var batches: [Int64: Batch] = [:]
     /// What may hold up an urgent write right now.
     public var holdUp: String?
   }

@@ -6,35 +6,35 @@ import SQLite
 ///
 /// Confined to that thread from `run` on; `inbox` and `status` are what others share with it.
 final class WriterThread {
-  private let configuration: EngineConfiguration
-  private let inbox: WriterInbox
-  private let cache: DatabaseCache
-  private let observer: any RunObserver
-  private let status: WriterStatus
+  let configuration: EngineConfiguration
+  let inbox: WriterInbox
+  let observer: any RunObserver
+  let status: WriterStatus
   private let deliver: @Sendable ([Outcome]) -> Void
-  private var session: WriterSession?
+  var session: WriterSession?
   /// Jobs that ended without effect; their rows go into the next transaction.
-  private var ended: [EndedWrite] = []
-  private var unknown = UnknownWrites()
+  var ended: [EndedWrite] = []
+  var unknown = UnknownWrites()
   private var backoff = WriterBackoff()
   private var turns = ForeignTurns()
   private var checkpoints: CheckpointPolicy
   private let reserve: StorageReserve
+  let batches: BatchExecution
   /// The disk was found full: nothing is written until the reserve can be taken again.
   private var needsRoom = false
 
   init(
-    _ configuration: EngineConfiguration, inbox: WriterInbox, cache: DatabaseCache,
-    observer: any RunObserver, status: WriterStatus, deliver: @escaping @Sendable ([Outcome]) -> Void
+    _ configuration: EngineConfiguration, inbox: WriterInbox, observer: any RunObserver,
+    status: WriterStatus, deliver: @escaping @Sendable ([Outcome]) -> Void
   ) {
     self.configuration = configuration
     self.inbox = inbox
-    self.cache = cache
     self.observer = observer
     self.status = status
     self.deliver = deliver
     checkpoints = CheckpointPolicy(walLimit: configuration.walLimit)
     reserve = StorageReserve(beside: configuration.path)
+    batches = BatchExecution(configuration)
   }
 
   /// Opens the database; before `run`, so that a path that cannot work stops the start.
@@ -51,7 +51,7 @@ final class WriterThread {
 
   private func open() throws(SQLiteError) {
     let inbox = inbox
-    session = try WriterSession(configuration, cache: cache) { inbox.isStopping }
+    session = try WriterSession(configuration) { inbox.isStopping }
     if !needsRoom { _ = reserve.take() }
   }
 
@@ -59,7 +59,7 @@ final class WriterThread {
   func run() {
     while true {
       if let pauseEnd = backoff.until, inbox.rest(until: pauseEnd) { return close() }
-      let hasMore = !ended.isEmpty || !unknown.isEmpty
+      let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
       switch inbox.wait(hasMore: hasMore, until: nil) {
       case .stop: return close()
       case .command(let command): obey(command)
@@ -87,27 +87,16 @@ final class WriterThread {
   }
 
   /// Hands outcomes on.
-  private func hand(_ outcomes: [Outcome]) {
+  func hand(_ outcomes: [Outcome]) {
     if outcomes.isEmpty { return }
     deliver(outcomes)
     inbox.answered(outcomes.count)
   }
 
-  private func obey(_ command: WriterInbox.Command) {
+  private func obey(_ command: WriterCommand) {
     if case .record(let write) = command { return ended.append(write) }
     guard let session = openSession() else { return inbox.sendBack(command) }
-    switch command {
-    case .record: break
-    case .unsettled(let answer):
-      answer(Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
-      answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
-    case .prune(let limit, let most, let answer):
-      answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
-    }
+    command.obey(session)
   }
 
   // MARK: Beginning
@@ -148,7 +137,7 @@ final class WriterThread {
   }
 
   /// Only the job first in line pays for a lock that another process kept.
-  private func chargeWait() {
+  func chargeWait() {
     let holders = LockHolder.blockingWriters(ofDatabase: configuration.path)
     let who = holders.first.map { "\($0)" } ?? "another process"
     status.update { $0.holdUp = "\(who) holds the write lock" }
@@ -171,7 +160,7 @@ final class WriterThread {
     var group = WriteGroup()
     let settled = inbox.takeSettled()
     do throws(SQLiteError) {
-      try group.open(session, recording: ended, settledThrough: settled)
+      try group.open(session, batches, recording: ended, settledThrough: settled)
     } catch {
       giveBack(group, session)
       return takeFailure(error)
@@ -179,11 +168,11 @@ final class WriterThread {
     let clock = MonotonicTime.now()
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
     var hasUrgent = false
-    while group.members.count < configuration.groupSize,
+    while group.count < configuration.groupSize,
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
-      if write.needsOwnConnection {
+      if write.leavesConnection {
         guard group.isEmpty else {
           inbox.putBack([write])
           break
@@ -191,9 +180,12 @@ final class WriterThread {
         session.rollback()
         return runOnOwnConnection(write)
       }
+      if case .batch(let body) = write.ticket.job.body {
+        return runChunk(of: write, body.source, &group, windowEnd: windowEnd, session)
+      }
       let end = run(write, &group, windowEnd: windowEnd, session)
       guard settle(end, of: write, &group, session) else { return }
-      if write.runsAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
+      if write.isAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
     }
     finish(group, session)
   }
@@ -203,9 +195,14 @@ final class WriterThread {
   ) -> JobEnd {
     observer.writerStarts(sequence: write.ticket.sequence, index: group.count)
     let interrupt = session.connection.interrupt
-    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.runsAlone)
+    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.isAlone)
     inbox.starts(write, interrupt: interrupt)
     defer { inbox.rests() }
+    if let request = write.ticket.job.importRequest {
+      session.transactions.jobsBegun += 1
+      return session.imports.run(
+        write, request, commit: group.commit, windowEnd: windowEnd, on: session.connection)
+    }
     return session.transactions.run(
       write, commit: group.commit, isShared: true, on: session.connection)
   }
@@ -216,27 +213,27 @@ final class WriterThread {
   ) -> Bool {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
-    case .rejected(let outcome): group.rejected.append(outcome)
+    case .rejected(let outcome): group.rejected.append(.init(write: write, outcome: outcome))
+    case .continues(let next): group.continuing = next
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
       observer.writerRests()
       // A loss that is the job's own doing is judged with nobody beside it.
-      takeLoss(loss, of: write, wasAlone: write.runsAlone || group.count == 0)
+      takeLoss(loss, of: write, wasAlone: write.isAlone || group.count == 0)
       return false
     }
     return true
   }
 
   /// The group is over without a COMMIT: everything that is not decided waits again.
-  private func giveBack(_ group: WriteGroup, _ session: WriterSession) {
+  func giveBack(_ group: WriteGroup, _ session: WriterSession) {
     session.rollback()
-    inbox.putBack(group.members.map(\.write))
+    inbox.putBack((group.members + group.rejected).map(\.write))
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
   }
 
-  private func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
+  func takeLoss(_ loss: TransactionLoss, of write: QueuedWrite, wasAlone: Bool) {
     var write = write
     switch loss {
     case .job(let error, let started, let seconds):
@@ -248,10 +245,8 @@ final class WriterThread {
         EndedWrite(
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
-    case .interrupted(.cancelled):
-      ended.append(
-        EndedWrite(
-          write: write, status: .cancelled, error: .cancelled, started: nil, finished: .now()))
+    case .interrupted(.cancelled): ended.append(EndedWrite.early(write, .cancelled))
+    case .interrupted(.expired): ended.append(EndedWrite.early(write, .expired))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
@@ -259,6 +254,7 @@ final class WriterThread {
       }
       write.runsAlone = true
       inbox.putBack([write])
+    case .again(let changed): inbox.putBack([changed])
     case .environment(let error):
       takeStorageFailure(error, of: write)
     }
@@ -277,19 +273,15 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    guard write.storageFailures > 1 else { return inbox.putBack([write]) }
-    var failure = JobError(error)
-    failure.retryable = false
-    failure.hint =
-      error.isFull
-      ? "the job alone needs more room than the disk has; split it or make room"
-      : "the job alone needs more memory than there is; split it"
-    ended.append(
-      EndedWrite(write: write, status: .failed, error: failure, started: nil, finished: .now()))
+    if write.storageFailures > 1 {
+      ended.append(.tooLarge(write, error))
+    } else {
+      inbox.putBack([write])
+    }
   }
 
   /// The environment failed, and no job is to blame.
-  private func takeFailure(_ error: SQLiteError) {
+  func takeFailure(_ error: SQLiteError) {
     if error.isFull { needsRoom = true }
     holdOn(error)
   }
@@ -302,11 +294,11 @@ final class WriterThread {
     return !needsRoom
   }
 
-  private func finish(_ group: WriteGroup, _ session: WriterSession) {
+  func finish(_ group: WriteGroup, _ session: WriterSession) {
     defer { observer.writerRests() }
     if group.isEmpty {
       session.rollback()
-      return hand(group.rejected)
+      return hand(group.outcomes)
     }
     Seam.reached(.begun)
     do throws(SQLiteError) {
@@ -317,10 +309,11 @@ final class WriterThread {
     Seam.reached(.committed)
     ended.removeAll()
     wentWell(group.count, walPages: session.connection.walPages)
+    noteBatches(of: group, session)
     hand(group.outcomes)
   }
 
-  private func wentWell(_ jobs: Int, walPages: Int) {
+  func wentWell(_ jobs: Int, walPages: Int) {
     backoff.succeeded()
     status.resumes()
     status.update { snapshot in
@@ -337,10 +330,11 @@ final class WriterThread {
     _ error: SQLiteError, _ group: WriteGroup, _ session: WriterSession
   ) {
     session.rollback()
-    unknown.add(group.members.map(\.write), ended: ended, error: error)
+    let continuing = group.continuing.map { [$0.withoutProgress] } ?? []
+    unknown.add(group.members.map(\.write) + continuing, ended: ended, error: error)
     ended.removeAll()
     if let settled = group.settledThrough { inbox.settle(through: settled) }
-    hand(group.rejected)
+    inbox.putBack(group.rejected.map(\.write))
     self.session = nil
     takeFailure(error)
   }
@@ -371,30 +365,18 @@ final class WriterThread {
     }
   }
 
-  // MARK: Between groups
-
-  private func runOnOwnConnection(_ write: QueuedWrite) {
-    observer.writerStarts(sequence: write.ticket.sequence, index: 0)
-    defer { observer.writerRests() }
-    let solo = SoloTransaction(configuration, cache: cache)
-    switch solo.run(write, inbox: inbox) {
-    case .committed(let outcome):
-      wentWell(1, walPages: session?.connection.walPages ?? 0)
-      hand([outcome])
-    case .rejected(let outcome): hand([outcome])
-    case .lost(let loss): takeLoss(loss, of: write, wasAlone: true)
-    case .unknown(let error):
-      unknown.add([write], ended: [], error: error)
-      session = nil
-      takeFailure(error)
-    case .busy:
-      inbox.putBack([write])
-      chargeWait()
-    }
+  /// The COMMIT of a transaction of its own failed.
+  func isUnknown(_ write: QueuedWrite, _ error: SQLiteError) {
+    unknown.add([write], ended: [], error: error)
+    session = nil
+    takeFailure(error)
   }
+
+  // MARK: Between groups
 
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
+    checkpoints.walLimit = configuration.walLimit
     switch checkpoints.step(walPages: session.connection.walPages) {
     case .none: return
     case .full: mode = .full

@@ -15,7 +15,7 @@ public struct Settings: Sendable, Equatable {
   public var cacheSize = 1000
   /// How long one statement may run, its `rows` together.
   public var queryTimeoutSeconds = 30.0
-  /// Whether the files under `monitor/` are written.
+  /// Whether statements, transactions and resources are watched; else only the heartbeat is written.
   public var isMonitoringEnabled = true
 
   // MARK: Where things are
@@ -59,6 +59,8 @@ public struct Settings: Sendable, Equatable {
   public var monitorIntervalSeconds = 1.0
   /// How often they are otherwise, so that an idle worker and a dead one differ.
   public var heartbeatSeconds = 15.0
+  /// How long a statement runs before it is noted as slow, with its plan.
+  public var slowQuerySeconds = 1.0
 
   // MARK: Bounds
 

@@ -14,7 +14,13 @@ extension WorkerSettings {
     claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
     claimRules.settle = settings.settleSeconds
     rescan = settings.rescanSeconds
+    afterTimeout = settings.afterTimeoutSeconds
+    ledgerRetention = settings.ledgerRetentionSeconds
     umask = settings.umask
+    monitor.isEnabled = settings.isMonitoringEnabled
+    monitor.interval = settings.monitorIntervalSeconds
+    monitor.heartbeat = settings.heartbeatSeconds
+    slowQuery = settings.slowQuerySeconds
   }
 }
 

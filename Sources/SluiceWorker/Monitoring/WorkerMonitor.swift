@@ -1,0 +1,76 @@
+import Sluice
+import Spool
+
+/// The loop's side of the monitor files: says when they are written, and hands over what only the
+/// loop knows.
+///
+/// Belongs to the loop's thread.
+final class WorkerMonitor {
+  private let sources: MetricsWriter.Sources
+  private let writer: MetricsWriter
+  private let thread: OwnedThread
+  private var clock: MonitorClock
+
+  /// Starts the thread that writes them.
+  init(
+    _ settings: MetricsWriter.Settings, _ sources: MetricsWriter.Sources, log: WorkerLog
+  ) throws(ThreadError) {
+    self.sources = sources
+    let writer = MetricsWriter(settings, sources, log: log)
+    self.writer = writer
+    clock = MonitorClock(interval: settings.interval, heartbeat: settings.heartbeat)
+    thread = try OwnedThread(name: "monitor") { writer.run() }
+  }
+
+  /// The worker has begun.
+  /// - Parameter again: jobs that the worker before had claimed.
+  func started(after end: PreviousEnd, again: Int) {
+    writer.tell(.workerStarted(after: end, again: again))
+  }
+
+  /// Has the files written where that is due.
+  /// - Returns: when to ask again.
+  func beat(_ now: MonotonicTime, _ scanners: [SpoolScanner], isStopping: Bool) -> MonotonicTime {
+    while true {
+      let unfinished = sources.active.count
+      // One more for each job claimed and for each that ended.
+      let activity = sources.counts.total &* 2 &+ unfinished
+      let isBusy = unfinished > 0 || isStopping
+      if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
+      writer.write(Self.incoming(scanners, isStopping ? .stopping : .running))
+    }
+  }
+
+  /// Writes the last version and ends the thread; once no job can end any more.
+  func stop(_ scanners: [SpoolScanner]) {
+    writer.close(Self.incoming(scanners, .stopped))
+    thread.join()
+  }
+
+  private static func incoming(
+    _ scanners: [SpoolScanner], _ phase: WorkerSnapshot.Phase
+  ) -> WorkerSnapshot.Incoming {
+    WorkerSnapshot.Incoming(
+      lanes: scanners.map {
+        .init(
+          lane: $0.lane, backlog: $0.backlog, resting: $0.waitingCount, refused: $0.refusedCount,
+          directories: $0.directories)
+      }, phase: phase)
+  }
+}
+
+extension MonitorEvent {
+  fileprivate static func workerStarted(after end: PreviousEnd, again: Int) -> MonitorEvent {
+    let before =
+      switch end {
+      case .first: "for the first time"
+      case .clean: "after an orderly end"
+      case .killed: "after the worker before was killed or crashed"
+      case .rebooted: "after the machine went down under the worker before"
+      }
+    var event = MonitorEvent(
+      kind: .workerStarted, at: .now(), text: "the worker has started \(before)")
+    event.count = again
+    return event
+  }
+}
