@@ -171,7 +171,8 @@ import Testing
     let totals = try spool.awaitedResult("b.jsonl.json")
     #expect(totals.status == "expired" && totals.errorCode == "SLUICE_EXPIRED")
     #expect(totals["lines"]?["done"]?.integer == 1)
-    try spool.drop("rows.json", #"{"sql":"SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)"}"#)
+    try spool.drop(
+      "rows.json", #"{"sql":"SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)"}"#)
     #expect(try spool.awaitedResult("rows.json").firstValue?.string == "1,1,7")
     worker.stop()
   }

@@ -257,7 +257,7 @@ public final class DatabaseCache: Sendable {
 
   /// Call as soon as COMMIT has succeeded.
   func didCommit(_ pending: PendingCommit, ownVersion: () throws(SQLiteError) -> Int64) {
-    _ = withState(.now(), first: { $0.commitsUnderWay -= 1 }) { state throws(SQLiteError) in
+    let note = { (state: inout State) throws(SQLiteError) -> sending Void in
       guard let version = try state.probe?.version() else { return }
       // Asked after V: nobody else has committed before V was asked if nobody has by now.
       let isAlone = try ownVersion() == pending.ownVersion
@@ -269,6 +269,7 @@ public final class DatabaseCache: Sendable {
       }
       state.log.advance(to: version, writing: tables)
     }
+    _ = withState(.now(), first: { $0.commitsUnderWay -= 1 }, note)
   }
 
   /// COMMIT failed: what has become of it V will show.
