@@ -35,7 +35,7 @@ final class WorkerMonitor {
       let unfinished = sources.active.count
       // One more for each job claimed and for each that ended.
       let activity = sources.counts.total &* 2 &+ unfinished
-      let isBusy = unfinished > 0 || isStopping
+      let isBusy = sources.active.busyCount > 0 || isStopping
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
       writer.write(Self.incoming(scanners, isStopping ? .stopping : .running))
     }
