@@ -11,6 +11,10 @@ final class Worker {
   private static let claimsPerTick = 32
   /// Directory entries examined between two looks.
   private static let entriesPerTick = 500
+  /// The directories in the order in which they are looked at.
+  private static let lanes: [IncomingLane] = [
+    .control, .urgent, .high, .root, .normal, .low, .bulk,
+  ]
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   static let drainSeconds = 10.0
 
@@ -136,7 +140,7 @@ final class Worker {
   }
 
   private func watch() throws {
-    for lane in IncomingLane.allCases {
+    for lane in Self.lanes {
       let scanner = try SpoolScanner(layout.incoming(lane), lane: lane)
       scanners.append(scanner)
       do throws(LoopError) {
@@ -147,20 +151,6 @@ final class Worker {
       } catch {
         log.say("no events for \(lane.path): \(error); it is looked at every \(settings.rescan) s")
       }
-    }
-    // The order in which they are looked at.
-    scanners.sort { Self.rank($0.lane) < Self.rank($1.lane) }
-  }
-
-  private static func rank(_ lane: IncomingLane) -> Int {
-    switch lane {
-    case .control: 0
-    case .urgent: 1
-    case .high: 2
-    case .root: 3
-    case .normal: 4
-    case .low: 5
-    case .bulk: 6
     }
   }
 

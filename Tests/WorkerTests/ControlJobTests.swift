@@ -108,7 +108,7 @@ import Testing
     second.stop()
   }
 
-  @Test("a pause takes back what waits behind a running job; an unknown database is refused")
+  @Test("a pause of a database takes back what waits behind a running job; others are refused")
   func pauseDatabase() throws {
     let spool = try WaitingJobTests.spoolWithTable()
     let worker = try WorkerProcess.started(on: spool)
