@@ -8,6 +8,8 @@ public final class Authorizer {
   public enum Subject: Sendable {
     /// The engine's own statement: everything is allowed.
     case engine
+    /// A command of an operator's, which may be stopped: everything is allowed.
+    case command
     /// A job's statement on a connection that may write.
     case writer
     /// A job's statement on a connection for reads: what sets a value must go to the writer.
@@ -49,7 +51,7 @@ public final class Authorizer {
     _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?,
     database: UnsafePointer<CChar>?
   ) -> Int32 {
-    if subject == .engine { return SQLITE_OK }
+    if subject == .engine || subject == .command { return SQLITE_OK }
     if let refusal = refusal(action, first, second) {
       if case .skip = refusal { return SQLITE_IGNORE }
       if case .deny(let denial) = refusal, self.denial == nil { self.denial = denial }

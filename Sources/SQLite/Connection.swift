@@ -103,6 +103,21 @@ public struct Connection: ~Copyable {
     try check(sqlite3_exec(handle, sql, nil, nil, nil), on: handle)
   }
 
+  /// Runs a command of an operator's, which `interrupt` may stop, and gives its rows' first columns
+  /// as text, at most `most` of them.
+  @discardableResult
+  public func command(_ sql: String, most: Int = 0) throws(SQLiteError) -> [String] {
+    let statement = try prepareOwn(sql)
+    authorizer.subject = .command
+    defer { authorizer.subject = .engine }
+    var rows: [String] = []
+    while try statement.step() {
+      guard rows.count < most else { continue }
+      if case .text(let text) = statement.value(0) { rows.append(text) }
+    }
+    return rows
+  }
+
   /// A statement of the engine's own, kept by whoever asked; `authorizer.subject` must be
   /// `.engine` whenever it is stepped.
   public func prepareOwn(_ sql: String) throws(SQLiteError) -> Statement {

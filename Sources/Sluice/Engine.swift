@@ -9,8 +9,10 @@ public final class Engine: Sendable {
   public let pool: ConnectionPool
   let inbox: WriterInbox
   let readers: ReaderThreads
+  let commands: LongCommands
   private let writer: OwnedThread
-  private let deliver: @Sendable ([Outcome]) -> Void
+  let deliver: @Sendable ([Outcome]) -> Void
+  let observer: any RunObserver
 
   /// Opens the database and starts its threads.
   ///
@@ -54,6 +56,8 @@ public final class Engine: Sendable {
     }
     self.inbox = inbox
     self.deliver = deliver
+    self.observer = observer
+    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
@@ -157,6 +161,7 @@ public final class Engine: Sendable {
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
   /// when `load` is zero to lose no time.
   public func stop() {
+    commands.stop()
     readers.stop()
     inbox.stop()
     writer.join()

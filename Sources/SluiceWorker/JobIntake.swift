@@ -103,7 +103,13 @@ struct JobIntake {
   }
 
   private func error(of job: Job, in lane: IncomingLane) -> JobError? {
-    if lane == .control {
+    if case .control = job.body {
+      guard lane == .control else {
+        return JobError(
+          .request, SluiceCode.forbidden, "a control job has to be in incoming/control/",
+          pointer: "/control", hint: "drop it there: who may write there may command the worker")
+      }
+    } else if lane == .control {
       return JobError(
         .request, SluiceCode.forbidden, "incoming/control/ is for control jobs only",
         hint: "drop it into incoming/ or one of the lanes")

@@ -156,7 +156,7 @@ final class Publisher: Sendable {
       }
     }
     counts.count(outcome)
-    active.remove(outcome.ticket.sequence)
+    active.remove(outcome.ticket.sequence, outcome.status)
   }
 
   private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
@@ -212,7 +212,11 @@ final class Publisher: Sendable {
         try putAway(outcome, name)
       }
     case .resultFile:
-      if outcome.status == .done {
+      if outcome.status == .done, case .control = outcome.ticket.job.body {
+        // A command is not given a second time because the machine lost its result.
+        try results.publishDurably(result, outcome.result)
+        try results.remove(name)
+      } else if outcome.status == .done {
         try publishRead(outcome, result)
         batch.add(read: name)
       } else {

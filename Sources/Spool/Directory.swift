@@ -208,6 +208,24 @@ extension Directory {
     return try file.readAll()
   }
 
+  /// The first bytes of `name`, at most `count`; nil where there is no such file.
+  public func head(
+    _ name: UnsafePointer<CChar>, bytes count: Int
+  ) throws(FileError) -> ArraySlice<UInt8>? {
+    let opened = tryOpen(name)
+    if opened.errno == ENOENT { return nil }
+    let file = file(Int32(try opened.get(.open, pathOf(name))), name)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    defer { buffer.deallocate() }
+    var filled = 0
+    while filled < count {
+      let got = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      if got == 0 { break }
+      filled += got
+    }
+    return Array(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))[...]
+  }
+
   /// Replaces `name` by a file with this content, whole and durable, through the scratch `.NAME.tmp`.
   public func replaceDurably(
     _ name: String, with bytes: [UInt8], mode: UInt32 = 0o640

@@ -51,9 +51,9 @@ public struct ScriptFile: ScriptSource {
           guard Job.begins(asRead: sql), let text = String(validating: sql, as: UTF8.self) else {
             return nil
           }
-          queries.append(JobStatement(sql: text, line: line + rest.prefix(first).lineFeeds))
+          queries.append(JobStatement(sql: text, line: line + UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds))
         }
-        line += rest.prefix(length).lineFeeds
+        line += UnsafeBufferPointer(rebasing: rest[..<length]).lineFeeds
         start += length
       }
       return queries.isEmpty ? nil : queries
@@ -142,7 +142,7 @@ final class ScriptFileReader: ScriptReader {
 
   private func consume(_ count: Int) {
     if count == 0 { return }
-    let bytes = pieces.bytes.prefix(count)
+    let bytes = UnsafeBufferPointer(rebasing: pieces.bytes[..<count])
     hash.update(bytes)
     line += bytes.lineFeeds
     pieces.consume(count)
@@ -162,10 +162,10 @@ final class ScriptFileReader: ScriptReader {
   }
 }
 
-extension Slice<UnsafeBufferPointer<UInt8>> {
+extension UnsafeBufferPointer<UInt8> {
   var lineFeeds: Int {
     var count = 0
-    for byte in UnsafeBufferPointer(rebasing: self) where byte == 0x0a { count += 1 }
+    for byte in self where byte == 0x0a { count += 1 }
     return count
   }
 }

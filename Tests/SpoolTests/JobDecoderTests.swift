@@ -91,7 +91,7 @@ import Testing
       (#"{"statements":[{"sql":"x"}],"expect":{"rows":1}}"#, "/expect", "beside \"statements\""),
       (#"{"statements":[{"sql":"x","id":"a"}]}"#, "/statements/0/id", "in a statement"),
       (#"{"params":[1]}"#, "/params", #"has no "sql" beside it"#),
-      ("{}", "", #"exactly one of "sql", "statements", "import", found none"#),
+      ("{}", "", #"exactly one of "sql", "statements""#),
       ("[]", "", "expected a JSON object as a job, found an empty array"),
       (#"{"sql":"x","id":""}"#, "/id", "a string of 1 to 200 bytes, found \"\""),
       (#"{"sql":"x","id":7}"#, "/id", "found 7"),

@@ -20,6 +20,8 @@ public struct ResultDocument: Sendable {
   public var lines: LineCounts?
   public var script: ScriptTotals?
   public var error: JobError?
+  /// What a command did, under its own name: JSON text.
+  public var details: (name: String, json: [UInt8])?
   public var arrived: Timestamp
   /// nil where nothing ran.
   public var started: Timestamp?
@@ -95,6 +97,10 @@ public struct ResultDocument: Sendable {
   private func writeTail(_ writer: inout JSONWriter) {
     if let lines { write(lines, &writer) }
     if let script { write(script, &writer) }
+    if let details {
+      writer.key(details.name)
+      writer.raw(details.json)
+    }
     if let importTotals { writer.raw(importTotals) }
     if let error { writer.error(error) }
     writeTimes(&writer)

@@ -164,7 +164,7 @@ struct MonitorSink: Sendable {
       switch stop {
       case _ where isDone: false
       case nil, .timeout: true
-      case .groupWindow, .cancelled, .preempted, .stopping: false
+      case .groupWindow, .cancelled, .preempted, .stopping, .expired: false
       }
     recorder.record(
       statement, StatementText(sql: sql, range: range, job: job),

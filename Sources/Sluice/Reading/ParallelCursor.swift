@@ -44,7 +44,8 @@ struct ParallelCursor {
     defer { runs(nil) }
     do throws(JobStop) {
       let executed = try execute(
-        ticket.job, output, on: pooled.connection, MonitorSink(pooled.recorder, job: ticket.name))
+        ticket.job, output, on: pooled.connection,
+        MonitorSink(pooled.recorder, job: ticket.name))
       pool.release(pooled, .reuse)
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
@@ -56,7 +57,8 @@ struct ParallelCursor {
   }
 
   private func execute(
-    _ job: Job, _ output: ReadOutput, on connection: borrowing Connection, _ monitor: MonitorSink?
+    _ job: Job, _ output: ReadOutput, on connection: borrowing Connection,
+    _ monitor: MonitorSink?
   ) throws(JobStop) -> ExecutedStatements {
     let isSingle = job.statements.count == 1
     do throws(SQLiteError) {
@@ -102,6 +104,7 @@ struct ParallelCursor {
     case .environment(let error): .ended(.failed, statements: nil, error: JobError(error))
     case .needsWriter, .needsOwnConnection: .needsWriter
     case .interrupted(.cancelled): .ended(.cancelled, statements: nil, error: .cancelled)
+    case .interrupted(.expired): .ended(.expired, statements: nil, error: .expired)
     case .interrupted: .stopped
     }
   }

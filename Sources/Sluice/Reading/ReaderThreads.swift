@@ -100,6 +100,33 @@ final class ReaderThreads: Sendable {
     state.withLock { $0.threads.append(thread) }
   }
 
+  /// Takes a job that waits back.
+  func withdraw(sequence: Int64) -> JobTicket? {
+    state.withLock { state in
+      let read = state.scheduler.remove(key: UInt64(sequence))
+      if read != nil { state.unanswered -= 1 }
+      return read?.ticket
+    }
+  }
+
+  /// Takes all jobs back that wait and that `isMeant` accepts.
+  func withdraw(_ isMeant: (JobTicket) -> Bool) -> [JobTicket] {
+    state.withLock { state in
+      let reads = state.scheduler.removeAll { isMeant($0.ticket) }
+      state.unanswered -= reads.count
+      return reads.map(\.ticket)
+    }
+  }
+
+  /// Stops the job if a statement of it runs at this moment.
+  func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
+    state.withLock { state in
+      for running in state.running.values where running.ticket.sequence == sequence {
+        running.interrupt.stop(reason)
+      }
+    }
+  }
+
   /// Ends the threads; running reads are stopped and stay unfinished.
   func stop() {
     let threads = state.withLock { state in

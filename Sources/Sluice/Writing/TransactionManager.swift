@@ -35,10 +35,10 @@ enum TransactionLoss {
 final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
-  private let imports: ImportLedger
   private let recorder: StatementRecorder?
   /// Jobs that ran in the present transaction.
   var jobsBegun = 0
+  private let imports: ImportLedger
   private let savepoint: Statement
   private let rollbackTo: Statement
   private let release: Statement
@@ -49,8 +49,8 @@ final class TransactionManager {
   ) throws(SQLiteError) {
     self.configuration = configuration
     self.ledger = ledger
-    self.imports = imports
     recorder = configuration.monitor?.recorder()
+    self.imports = imports
     savepoint = try connection.prepareOwn("SAVEPOINT job")
     rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
     release = try connection.prepareOwn("RELEASE job")

@@ -97,6 +97,26 @@ final class WriterSession {
     }
   }
 
+  /// Runs a command of an operator's outside a transaction. The caller arms the interrupt, which may
+  /// stop it.
+  func command(_ sql: String) throws(SQLiteError) {
+    let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
+    waiting = .forWriter(until: end.nanoseconds)
+    try connection.command(sql)
+  }
+
+  /// Copies all of the WAL and makes it empty, waiting a second for readers that need it.
+  /// - Returns: pages that were in it, and pages copied.
+  /// - Throws: `SQLITE_BUSY` where a reader went on needing it.
+  func checkpointPatiently() throws(SQLiteError) -> (log: Int, copied: Int) {
+    let end = MonotonicTime.now().advanced(bySeconds: 1)
+    waiting = .forReaders(until: end.nanoseconds)
+    // Only the first tells how many there were.
+    let counts = try connection.checkpoint(.full)
+    try connection.checkpoint(.truncate)
+    return counts
+  }
+
   /// Copies the WAL into the database.
   /// - Returns: false where a reader still needs the WAL.
   func checkpoint(_ mode: Connection.CheckpointMode) -> Bool {

@@ -245,8 +245,8 @@ final class WriterThread {
         EndedWrite(
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
-    case .interrupted(.cancelled):
-      ended.append(EndedWrite(write: write, status: .cancelled, error: .cancelled))
+    case .interrupted(.cancelled): ended.append(EndedWrite.early(write, .cancelled))
+    case .interrupted(.expired): ended.append(EndedWrite.early(write, .expired))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1

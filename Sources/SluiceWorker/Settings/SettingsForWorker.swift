@@ -14,6 +14,8 @@ extension WorkerSettings {
     claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
     claimRules.settle = settings.settleSeconds
     rescan = settings.rescanSeconds
+    afterTimeout = settings.afterTimeoutSeconds
+    ledgerRetention = settings.ledgerRetentionSeconds
     umask = settings.umask
     monitor.isEnabled = settings.isMonitoringEnabled
     monitor.interval = settings.monitorIntervalSeconds
