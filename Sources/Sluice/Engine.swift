@@ -11,6 +11,7 @@ public final class Engine: Sendable {
   let readers: ReaderThreads
   let commands: LongCommands
   private let writer: OwnedThread
+  private let live: LiveTuning
   let deliver: @Sendable ([Outcome]) -> Void
   let observer: any RunObserver
 
@@ -25,10 +26,13 @@ public final class Engine: Sendable {
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let configuration = initial.following(live)
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
@@ -105,6 +109,14 @@ public final class Engine: Sendable {
     ])
   }
 
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
+  }
+
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
   /// outcomes.
   public func holdBack(_ isHeldBack: Bool) { inbox.holdBack(isHeldBack) }
@@ -116,6 +128,14 @@ public final class Engine: Sendable {
   public func unsettledRows() throws(JobError) -> [LedgerRow] {
     let answer = Answer<Result<[LedgerRow], SQLiteError>>()
     inbox.send(.unsettled { answer.give($0) })
+    return try Self.value(answer.wait())
+  }
+
+  /// Of each job that takes several transactions, by its sequence number, the last one that is
+  /// committed. Blocks.
+  public func lastChunks() throws(JobError) -> [Int64: Int64] {
+    let answer = Answer<Result<[Int64: Int64], SQLiteError>>()
+    inbox.send(.lastChunks { answer.give($0) })
     return try Self.value(answer.wait())
   }
 

@@ -40,7 +40,7 @@ struct StatusCommand: ParsableCommand {
       }
       Output.line("")
       metrics.lanes.show()
-      for table in [metrics.running, metrics.commits(most: 5)].compactMap({ $0 }) {
+      for table in [metrics.running, metrics.batches, metrics.commits(most: 5)].compactMap({ $0 }) {
         Output.line("")
         table.show()
       }

@@ -70,7 +70,7 @@ struct TopView {
     lines += metrics.databaseLines.map { "base    " + VisibleText.escaped($0) }
     lines += metrics.holdUps.map { terminal.red("held up") + " " + VisibleText.escaped($0) }
     let tables = [
-      metrics.lanes, metrics.running, topStatements, metrics.commits(most: 5),
+      metrics.lanes, metrics.running, metrics.batches, topStatements, metrics.commits(most: 5),
     ].compactMap { $0 }
     for table in tables { lines += [""] + table.lines(for: terminal) }
     return lines

@@ -82,6 +82,24 @@ struct WorkerMetrics {
     return TableFormat(columns: ["running", "database", "kind", "priority", "for"], rows: rows)
   }
 
+  /// Batches that have begun, in all databases, and how far they are.
+  var batches: TableFormat? {
+    let rows = databases.flatMap { name, node in
+      (node["batches"]?.array ?? []).map { batch -> [TableFormat.Cell] in
+        let size = batch["size"]?.number ?? 0
+        let share = size > 0 ? (batch["offset"]?.number ?? 0) / size : 0
+        return [
+          .init(batch["job"]?.string ?? ""), .init(name), .init(number: Quantity.percent(share)),
+          .init(Int(batch["lines"]?.integer ?? 0)), .init(Int(batch["done"]?.integer ?? 0)),
+          .init(Int(batch["failed"]?.integer ?? 0) + Int(batch["rejected"]?.integer ?? 0)),
+        ]
+      }
+    }
+    if rows.isEmpty { return nil }
+    return TableFormat(
+      columns: ["batch", "database", "read", "lines", "done", "not done"], rows: rows)
+  }
+
   /// The last transactions of all databases, newest first.
   func commits(most: Int) -> TableFormat? {
     let records = databases.flatMap { name, node in
@@ -121,10 +139,8 @@ struct WorkerMetrics {
       if let ratio = node["statements"]?["reused_ratio"]?.number {
         parts.append("statements reused \(Quantity.percent(ratio))")
       }
-      if let hits = node["statements"]?["cache_hits"]?.integer, hits > 0,
-        let ratio = node["statements"]?["cache_hit_ratio"]?.number
-      {
-        parts.append("cache hits \(Quantity.percent(ratio))")
+      if let hits = node["statements"]?["cache_hits"]?.integer, hits > 0 {
+        parts.append("\(hits) cache hits")
       }
       return "\(name): " + parts.joined(separator: ", ")
     }

@@ -14,7 +14,8 @@ final class Worker {
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   static let drainSeconds = 10.0
 
-  private let settings: WorkerSettings
+  private var settings: WorkerSettings
+  private var reload: SettingsReload
   let log: WorkerLog
   let layout: SpoolLayout
   private let lock: SpoolLock
@@ -48,8 +49,9 @@ final class Worker {
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
-  init(_ settings: WorkerSettings, log: WorkerLog) throws {
+  init(_ settings: WorkerSettings, reload: SettingsReload, log: WorkerLog) throws {
     self.settings = settings
+    self.reload = reload
     self.log = log
     umask(settings.umask)
     layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
@@ -357,8 +359,27 @@ final class Worker {
     submit()
   }
 
+  /// Puts in force what the configuration says now, as far as a running worker can.
   func reloadSettings() {
-    log.say("reload asked for")
+    switch reload.read() {
+    case .unchanged: log.say("reload: nothing has changed")
+    case .refused(let reason): log.say("reload: everything stays as it is: \(reason)")
+    case .changed(let live, let lines):
+      for line in lines { log.say("reload: \(line)") }
+      adopt(live)
+    }
+  }
+
+  private func adopt(_ live: Settings) {
+    let once = settings.once
+    settings = WorkerSettings(live)
+    settings.once = once
+    intake = JobIntake(
+      JobDecoder(limits: settings.limits), layout,
+      databases: Set(settings.databases.map(\.name)))
+    claim.rules = settings.claimRules
+    waiting.afterTimeout = settings.afterTimeout
+    for engine in engines.all { engine.tune(settings.engine.tuning) }
   }
 
   // MARK: The end

@@ -7,6 +7,7 @@ final class ImportExecution {
   private static let loadersMax = 8
 
   private let configuration: EngineConfiguration
+  private let recorder: StatementRecorder?
   private let ledger: Ledger
   private let progresses: ImportLedger
   private let savepoint: Statement
@@ -20,6 +21,7 @@ final class ImportExecution {
     on connection: borrowing Connection
   ) throws(SQLiteError) {
     self.configuration = configuration
+    recorder = configuration.monitor?.recorder()
     self.ledger = ledger
     self.progresses = progresses
     savepoint = try connection.prepareOwn("SAVEPOINT import")
@@ -72,6 +74,9 @@ final class ImportExecution {
       let end = try loader.run(
         &turn.progress, condemned: write.condemnedRows,
         until: request.atomic ? .max : windowEnd, on: connection)
+      loader.note(
+        in: MonitorSink(recorder, job: write.ticket.name), since: turn.clock,
+        rows: turn.progress.imported - turn.before.imported)
       try checkForeignKeys(on: connection)
       return try finish(turn, end, loader, on: connection)
     } catch {

@@ -137,6 +137,15 @@ final class ImportLoader {
     return .job(stop)
   }
 
+  /// Notes what a chunk did as one run of its statement.
+  func note(in monitor: MonitorSink?, since started: MonotonicTime, rows: Int64) {
+    guard let monitor, let last else { return }
+    let sql = plan.insert(last.columns)
+    monitor.record(
+      last.statement, in: sql, 0..<sql.utf8.count, since: started, rows: 0, changes: rows,
+      isDone: true, stop: nil)
+  }
+
   /// Lets go of the last row's values; at the end of each chunk.
   func end() {
     for statement in statements.values { statement.clearBindings() }

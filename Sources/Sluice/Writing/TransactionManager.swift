@@ -35,8 +35,8 @@ enum TransactionLoss {
 final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
-  private let recorder: StatementRecorder?
-  /// Jobs that ran in the present transaction.
+  let recorder: StatementRecorder?
+  /// Jobs that ran in the present transaction; a part of a batch or an import is one.
   var jobsBegun = 0
   private let imports: ImportLedger
   private let savepoint: Statement

@@ -33,7 +33,8 @@ final class WorkerMonitor {
   func beat(_ now: MonotonicTime, _ scanners: [SpoolScanner], isStopping: Bool) -> MonotonicTime {
     while true {
       let unfinished = sources.active.count
-      let activity = sources.counts.total &+ unfinished
+      // One more for each job claimed and for each that ended.
+      let activity = sources.counts.total &* 2 &+ unfinished
       let isBusy = unfinished > 0 || isStopping
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
       writer.write(Self.incoming(scanners, isStopping ? .stopping : .running))
