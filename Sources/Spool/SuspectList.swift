@@ -62,7 +62,8 @@ public struct SuspectList: Sendable, Equatable {
     let content = try layout.root.contents(Self.name) ?? []
     for line in String(decoding: content, as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: " ")
-      guard parts.count == 2 || parts.count == 3, let sequence = UInt64(parts[0]), let count = Int(parts[1]), count > 0
+      guard parts.count == 2 || parts.count == 3, let sequence = UInt64(parts[0]),
+        let count = Int(parts[1]), count > 0
       else { continue }
       deaths[sequence] = count
       if parts.count == 3 { commits[sequence] = Int64(parts[2]) }
