@@ -138,6 +138,14 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// Of each job that takes several transactions, by its sequence number, the last one that is
+  /// committed. Blocks.
+  public func lastChunks() throws(JobError) -> [Int64: Int64] {
+    let answer = Answer<Result<[Int64: Int64], SQLiteError>>()
+    inbox.send(.lastChunks { answer.give($0) })
+    return try Self.value(answer.wait())
+  }
+
   /// The result recorded under `key`. Blocks.
   public func result(ofKey key: Int64) throws(JobError) -> [UInt8]? {
     let answer = Answer<Result<[UInt8]?, SQLiteError>>()

@@ -48,7 +48,7 @@ final class WorkerRecovery {
     var start = Start()
     start.highestSequence = max(
       files.last?.sequence ?? 0, rows.keys.max() ?? 0)
-    start.suspects = try suspects(files)
+    start.suspects = try suspects(files, engines)
 
     let sync = try results.beginSettling()
     var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
@@ -111,9 +111,16 @@ final class WorkerRecovery {
     return try TwinSearch(layout).places(of: wanted.map(\.identity))
   }
 
-  private func suspects(_ files: [ClaimedName]) throws -> SuspectList {
+  private func suspects(_ files: [ClaimedName], _ engines: EngineTable) throws -> SuspectList {
     let present = Set(files.map(\.sequence))
-    let suspects = try SuspectList(layout).after(end, inFlight: inFlight, present: present)
+    var commits: [UInt64: Int64] = [:]
+    if !inFlight.isEmpty {
+      for engine in engines.all {
+        for (sequence, commit) in try engine.lastChunks() { commits[UInt64(sequence)] = commit }
+      }
+    }
+    let suspects = try SuspectList(layout).after(
+      end, inFlight: inFlight, present: present, commits: commits)
     try suspects.save(layout)
     return suspects
   }

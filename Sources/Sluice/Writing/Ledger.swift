@@ -184,6 +184,19 @@ final class Ledger {
     return rows
   }
 
+  /// The last committed chunk of each batch and import that is under way, by sequence number.
+  func lastChunks(on connection: borrowing Connection) throws(SQLiteError) -> [Int64: Int64] {
+    let query = try connection.prepareOwn(
+      """
+      SELECT sequence, max(commitment) FROM main._sluice_chunks WHERE spool=\(spool)
+        GROUP BY sequence
+      UNION ALL SELECT sequence, commitment FROM main._sluice_imports WHERE spool=\(spool)
+      """)
+    var commits: [Int64: Int64] = [:]
+    while try query.step() { commits[query.integer(0)] = query.integer(1) }
+    return commits
+  }
+
   /// The result that was recorded under `key`.
   func result(
     ofKey key: Int64, on connection: borrowing Connection
