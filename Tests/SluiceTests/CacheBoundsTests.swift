@@ -111,8 +111,9 @@ struct CacheBoundsTests {
     let fixture = try Fixture()
     fixture.ask("SELECT 1")
     try fixture.writer.execute("INSERT INTO u VALUES(1)")
-    guard case .miss(let filling) = fixture.cache.lookUp(
-      Job("SELECT 1").with { $0.cacheSeconds = 10 }, now: fixture.now)
+    guard
+      case .miss(let filling) = fixture.cache.lookUp(
+        Job("SELECT 1").with { $0.cacheSeconds = 10 }, now: fixture.now)
     else {
       Issue.record("served from before a commit")
       return

@@ -50,11 +50,13 @@ struct CacheRulesTests {
     let connection = try Connection(path: directory + "/x.db", role: .writer)
     let glob = try connection.prepareOwn("SELECT lower(?1) GLOB lower(?2)")
     var random = SeededGenerator(seed: 5)
-    let letters = Array("abABé*?[]^-"), signs = Array("abABé]^-")
+    let letters = Array("abABé*?[]^-")
+    let signs = Array("abABé]^-")
     func text(_ from: [Character], _ most: Int) -> String {
-      String((0..<Int.random(in: 0...most, using: &random)).map { _ in
-        from[Int.random(in: 0..<from.count, using: &random)]
-      })
+      String(
+        (0..<Int.random(in: 0...most, using: &random)).map { _ in
+          from[Int.random(in: 0..<from.count, using: &random)]
+        })
     }
     for _ in 0..<20000 {
       let pattern = text(letters, 7)

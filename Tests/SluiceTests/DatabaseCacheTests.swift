@@ -176,11 +176,13 @@ struct DatabaseCacheTests {
       "SELECT CURRENT_TIME", "SELECT unixepoch()", "SELECT julianday('now')",
       "SELECT v FROM a ORDER BY random()", "SELECT * FROM moment",
       "SELECT count(*) FROM (SELECT * FROM moment)", "SELECT 1 WHERE date('now')>'2000'",
-      "PRAGMA user_version", "SELECT * FROM pragma_table_info('a')", "SELECT * FROM pragma_user_version",
+      "PRAGMA user_version", "SELECT * FROM pragma_table_info('a')",
+      "SELECT * FROM pragma_user_version",
       "SELECT changes()", "SELECT total_changes()", "SELECT last_insert_rowid()",
       "EXPLAIN SELECT 1", "EXPLAIN QUERY PLAN SELECT * FROM a", "SELECT * FROM sqlite_stmt",
       "SELECT * FROM sqlite_temp_schema", "SELECT count(*) FROM dbstat",
-      "SELECT * FROM a NATURAL JOIN dbstat", "SELECT count(*) FROM json_each('[]') NATURAL JOIN dbstat",
+      "SELECT * FROM a NATURAL JOIN dbstat",
+      "SELECT count(*) FROM json_each('[]') NATURAL JOIN dbstat",
       "SELECT 1; SELECT random()", "WITH x AS (SELECT time('now') t) SELECT t FROM x",
     ])
   func volatile(sql: String) throws {
@@ -232,7 +234,8 @@ struct DatabaseCacheTests {
     let expecting = Job(statements: [JobStatement("SELECT 1", expect: .init(rows: 2))])
       .with { $0.cacheSeconds = 60 }
     #expect(try fixture.run(expecting).code == SluiceCode.expect)
-    let write = try fixture.run(cached("WITH x(v) AS (VALUES(1)) INSERT INTO other SELECT v FROM x"))
+    let write = try fixture.run(
+      cached("WITH x(v) AS (VALUES(1)) INSERT INTO other SELECT v FROM x"))
     #expect(write.status == .done && write["cached"] == "false")
     #expect(fixture.engine.cache.statistics.entries == 0)
   }

@@ -74,7 +74,8 @@ final class VersionProbe: @unchecked Sendable {
     do throws(SQLiteError) {
       while SQLKeyword(of: String(rest)) != .none {
         count += 1
-        guard count <= Self.statementsMax, let (program, end) = try connection.prepare(word + rest, subject: .reader),
+        guard count <= Self.statementsMax,
+          let (program, end) = try connection.prepare(word + rest, subject: .reader),
           program.isExplain
         else { return nil }
         defer { program.reset() }
