@@ -9,6 +9,7 @@ extension WorkerSettings {
     limits.jobBytes = settings.limits.jobBytes
     limits.depth = settings.limits.jsonDepth
     limits.sqlBytes = settings.limits.statementBytes
+    limits.scriptStatementBytes = settings.limits.scriptStatementBytes
     limits.metaBytes = settings.limits.metaBytes
     claimRules.jsonBytesMax = Int64(settings.limits.jobBytes)
     claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
