@@ -39,9 +39,10 @@ import Synchronization
 ///
 /// ## Use
 ///
-/// Any method may be called from any thread; one lock guards everything, and it is held for some
-/// 5 µs by a look-up and 100 µs when a result is stored. Where V cannot be asked, the cache is emptied and passed by (`lastError`, kind `.cache`),
-/// and tried again a second later.
+/// Any method may be called from any thread; one lock guards what is kept. It is held for some 5 µs
+/// by a look-up, less where V was asked by another one after this one began, and for some 100 µs when
+/// a result is stored. Where V cannot be asked, the cache is emptied and passed by (`lastError`, kind
+/// `.cache`), and tried again a second later.
 public final class DatabaseCache: Sendable {
   /// What a look-up finds.
   public enum LookUp: Sendable {
@@ -60,6 +61,8 @@ public final class DatabaseCache: Sendable {
     var results = CachedResults()
     var log = ChangeLog()
     var probe: VersionProbe?
+    /// Look-ups up to this one (`lookUps`) had begun when V was asked last.
+    var seenThrough: UInt64 = 0
     /// No attempt is made to open one before.
     var retryAt: MonotonicTime?
     var names = TableNames()
@@ -79,6 +82,10 @@ public final class DatabaseCache: Sendable {
   private let path: String
   private let report: @Sendable (JobError) -> Void
   private let state: Mutex<State>
+  /// The same as in `state`, so that what is not for the cache does not wait for it.
+  private let settings: Mutex<CacheConfiguration>
+  /// Look-ups begun so far.
+  private let lookUps = Atomic<UInt64>(0)
 
   /// Opens nothing before it is used.
   /// - Parameters:
@@ -91,6 +98,7 @@ public final class DatabaseCache: Sendable {
     self.path = path
     self.report = report
     state = Mutex(State(configuration: configuration))
+    settings = Mutex(configuration)
   }
 
   public var statistics: CacheStatistics { state.withLock { $0.results.statistics } }
@@ -100,6 +108,7 @@ public final class DatabaseCache: Sendable {
 
   /// Puts other settings in force; what is beyond them goes.
   public func configure(_ configuration: CacheConfiguration) {
+    settings.withLock { $0 = configuration }
     state.withLock { state in
       state.configuration = configuration
       state.results.shrink(to: configuration)
@@ -132,12 +141,14 @@ public final class DatabaseCache: Sendable {
   public func lookUp(_ job: Job) -> LookUp { lookUp(job, now: .now()) }
 
   func lookUp(_ job: Job, now: MonotonicTime) -> LookUp {
-    let configuration = state.withLock { $0.configuration }
+    let configuration = settings.withLock { $0 }
     guard configuration.entriesMax > 0, let seconds = configuration.rules.seconds(for: job),
       let key = CacheKey(job)
     else { return .bypass }
+    let number = lookUps.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
     return withState(now) { state throws(SQLiteError) -> LookUp in
-      let isCertain = try Self.observe(&state)
+      // Where many wait for the lock, the first one's question is an answer to all of them.
+      let isCertain = state.seenThrough >= number ? true : try observe(&state)
       if isCertain {
         let found = state.results.find(key, notOlderThan: seconds, now: now, state.log)
         if let found { return .hit(found) }
@@ -194,7 +205,7 @@ public final class DatabaseCache: Sendable {
       guard !isVolatile, bytes <= state.configuration.entryBytesMax else {
         return state.results.refused()
       }
-      guard try Self.observe(&state), filling.position >= state.log.floor,
+      guard try observe(&state), filling.position >= state.log.floor,
         state.namesPosition >= state.log.floor
       else { return state.results.overtaken() }
       let tables: Set<String>?
@@ -247,7 +258,7 @@ public final class DatabaseCache: Sendable {
     let isIdle = state.withLock { $0.results.isEmpty && $0.fillings == 0 }
     if isIdle { return nil }
     return withState(.now()) { state throws(SQLiteError) -> PendingCommit? in
-      _ = try Self.observe(&state)
+      _ = try observe(&state)
       guard let version = try state.probe?.version() else { return nil }
       let own = try ownVersion()
       state.commitsUnderWay += 1
@@ -257,7 +268,7 @@ public final class DatabaseCache: Sendable {
 
   /// Call as soon as COMMIT has succeeded.
   func didCommit(_ pending: PendingCommit, ownVersion: () throws(SQLiteError) -> Int64) {
-    let note = { (state: inout State) throws(SQLiteError) -> sending Void in
+    _ = withState(.now(), endsCommit: true) { state throws(SQLiteError) in
       guard let version = try state.probe?.version() else { return }
       // Asked after V: nobody else has committed before V was asked if nobody has by now.
       let isAlone = try ownVersion() == pending.ownVersion
@@ -269,7 +280,6 @@ public final class DatabaseCache: Sendable {
       }
       state.log.advance(to: version, writing: tables)
     }
-    _ = withState(.now(), first: { $0.commitsUnderWay -= 1 }, note)
   }
 
   /// COMMIT failed: what has become of it V will show.
@@ -279,11 +289,14 @@ public final class DatabaseCache: Sendable {
 
   /// Asks V.
   /// - Returns: false where a commit of the writer's is seen of which the tables are not told yet.
-  private static func observe(_ state: inout State) throws(SQLiteError) -> Bool {
+  private func observe(_ state: inout State) throws(SQLiteError) -> Bool {
+    let number = lookUps.load(ordering: .sequentiallyConsistent)
     guard let version = try state.probe?.version() else { return false }
-    if version == state.log.version { return true }
-    if state.commitsUnderWay > 0 { return false }
-    if state.log.observe(version) { state.results.invalidateAll() }
+    if version != state.log.version {
+      if state.commitsUnderWay > 0 { return false }
+      if state.log.observe(version) { state.results.invalidateAll() }
+    }
+    state.seenThrough = number
     return true
   }
 
@@ -300,15 +313,15 @@ public final class DatabaseCache: Sendable {
   }
 
   /// Runs `body` with V open.
-  /// - Parameter first: done whether V can be asked or not.
+  /// - Parameter endsCommit: whether a commit is over, which it is whether V can be asked or not.
   /// - Returns: nil where V cannot be asked: the cache is empty then.
   private func withState<Result>(
-    _ now: MonotonicTime, first: (inout State) -> Void = { _ in },
+    _ now: MonotonicTime, endsCommit: Bool = false,
     _ body: (inout State) throws(SQLiteError) -> sending Result
   ) -> Result? {
     var failure: JobError?
     let result = state.withLock { state -> Result? in
-      first(&state)
+      if endsCommit { state.commitsUnderWay -= 1 }
       do throws(SQLiteError) {
         guard try open(&state, now) else { return nil }
         let result = try body(&state)
@@ -330,6 +343,7 @@ public final class DatabaseCache: Sendable {
     if state.probe != nil { return true }
     if let retryAt = state.retryAt, now < retryAt { return false }
     state.probe = try VersionProbe(path: path)
+    state.seenThrough = 0
     // Another connection counts differently.
     state.log.forget()
     state.results.removeAll()
