@@ -9,6 +9,7 @@ extension WorkerSettings {
     limits.jobBytes = settings.limits.jobBytes
     limits.depth = settings.limits.jsonDepth
     limits.sqlBytes = settings.limits.statementBytes
+    limits.scriptStatementBytes = settings.limits.scriptStatementBytes
     limits.metaBytes = settings.limits.metaBytes
     claimRules.jsonBytesMax = Int64(settings.limits.jobBytes)
     claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
@@ -16,6 +17,8 @@ extension WorkerSettings {
     rescan = settings.rescanSeconds
     afterTimeout = settings.afterTimeoutSeconds
     ledgerRetention = settings.ledgerRetentionSeconds
+    resultRetention = settings.resultRetentionSeconds
+    maintenance = settings.maintenance
     umask = settings.umask
     monitor.isEnabled = settings.isMonitoringEnabled
     monitor.interval = settings.monitorIntervalSeconds
