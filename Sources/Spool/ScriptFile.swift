@@ -26,7 +26,8 @@ public struct ScriptFile: ScriptSource {
     _ = try pieces.readMore()
     if pieces.bytes.starts(with: [0xef, 0xbb, 0xbf]) { pieces.consume(3) }
     let bytes = pieces.bytes
-    let line = Array(bytes.prefix(bytes.firstLineFeed(from: 0) ?? min(bytes.count, Self.headerBytesMax)))
+    let line = Array(
+      bytes.prefix(bytes.firstLineFeed(from: 0) ?? min(bytes.count, Self.headerBytesMax)))
     template = try decoder.decodeScriptHeader(line[...]) ?? Job()
   }
 
@@ -53,7 +54,9 @@ public struct ScriptFile: ScriptSource {
           guard sql.count <= statementBytesMax, Job.begins(asRead: sql),
             let text = String(validating: sql, as: UTF8.self)
           else { return nil }
-          queries.append(JobStatement(sql: text, line: line + UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds))
+          queries.append(
+            JobStatement(
+              sql: text, line: line + UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds))
         }
         line += UnsafeBufferPointer(rebasing: rest[..<length]).lineFeeds
         start += length

@@ -63,7 +63,10 @@ struct MaintenancePlan {
     if now < last { replan(now) }
     last = now
     if isRunning { return nil }
-    for index in entries.indices where entries[index].due <= now {
+    // The longest overdue first, so that a chore that is always due keeps no other from its turn.
+    let due = entries.indices.filter { entries[$0].due <= now }
+      .sorted { (entries[$0].due, $0) < (entries[$1].due, $1) }
+    for index in due {
       let entry = entries[index]
       guard let idle = isIdle(entry.chore.database) else { continue }
       guard idle || now >= Self.limit(of: entry) else { continue }

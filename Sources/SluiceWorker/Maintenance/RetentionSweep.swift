@@ -73,7 +73,8 @@ struct RetentionSweep: ~Copyable {
   }
 
   /// Removes what stands under the name if it is old still: a job of that name may have ended since
-  /// it was looked at, and its result must not go in the old one's place.
+  /// it was looked at, and its result must not go in the old one's place. A crash between the two
+  /// renames brings that one back like any that is not settled.
   private func remove(_ name: String) throws(FileError) -> Bool {
     let scratch = ".expired.tmp"
     do throws(FileError) {

@@ -82,6 +82,23 @@ import Testing
       ])
   }
 
+  @Test("a chore that is always due keeps no other from its turn")
+  func fair() {
+    let rules: [Settings.Maintenance] = [
+      .init(task: .optimize, schedule: .everySeconds(1)),
+      .init(task: .analyze, schedule: .everySeconds(2)),
+    ]
+    var plan = plan(rules, now: at(0))
+    var begun: [Settings.Maintenance.Task] = []
+    for second in [2.0, 5, 8] {
+      if let chore = plan.begin(now: at(0, 0, second), isIdle: { _ in true }) {
+        begun.append(chore.task)
+      }
+      plan.ended()
+    }
+    #expect(begun == [.optimize, .analyze, .optimize])
+  }
+
   @Test("a busy database is waited for, at last in vain; a paused one is left alone")
   func patience() {
     var plan = plan([.init(task: .optimize, schedule: .everySeconds(3600))], now: at(0))

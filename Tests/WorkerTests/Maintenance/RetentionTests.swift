@@ -1,6 +1,6 @@
 import Glibc
-import Spool
 import SQLite
+import Spool
 import TestSupport
 import Testing
 
