@@ -7,6 +7,8 @@ public final class Engine: Sendable {
   public let configuration: EngineConfiguration
   public let writerStatus: WriterStatus
   public let pool: ConnectionPool
+  /// Of this database's reads; its statistics, and what an operator may do with it.
+  public let cache: DatabaseCache
   let inbox: WriterInbox
   let readers: ReaderThreads
   let commands: LongCommands
@@ -31,7 +33,11 @@ public final class Engine: Sendable {
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
     let live = LiveTuning(initial.tuning)
-    let configuration = initial.following(live)
+    let cache = DatabaseCache(path: initial.path, initial.tuning.cache) {
+      report("\($0.message) (\($0.code)); reads go to the database")
+    }
+    let configuration = initial.following(live, cache)
+    self.cache = cache
     self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
@@ -112,6 +118,7 @@ public final class Engine: Sendable {
   /// Puts other settings in force: for jobs that begin from now on.
   public func tune(_ tuning: EngineTuning) {
     live.set(tuning)
+    cache.configure(tuning.cache)
     inbox.tune(tuning.scheduler)
     readers.tune(tuning.scheduler)
     pool.wait(atMost: tuning.connectionTimeout)
@@ -178,6 +185,7 @@ public final class Engine: Sendable {
     inbox.stop()
     writer.join()
     pool.closeIdle()
+    cache.close()
   }
 }
 

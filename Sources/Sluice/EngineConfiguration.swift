@@ -19,12 +19,15 @@ public struct EngineConfiguration: Sendable {
   public var tuning = EngineTuning()
   /// Set by the engine: from then on every copy sees what `Engine.tune` says.
   private var live: LiveTuning?
+  /// Likewise: what reads are looked up in, and whoever commits tells it.
+  private(set) var readCache: DatabaseCache?
 
   public init(path: String) { self.path = path }
 
-  func following(_ live: LiveTuning) -> EngineConfiguration {
+  func following(_ live: LiveTuning, _ cache: DatabaseCache) -> EngineConfiguration {
     var copy = self
     copy.live = live
+    copy.readCache = cache
     return copy
   }
 

@@ -16,6 +16,8 @@ public struct EngineTuning: Sendable, Equatable {
   public var returningLimit = 16 << 20
   /// Bytes of WAL at which it is emptied, with readers waited for.
   public var walLimit = 64 << 20
+  /// What is kept of reads.
+  public var cache = CacheConfiguration()
   public var scheduler = SchedulerConfiguration()
 
   public init() {}

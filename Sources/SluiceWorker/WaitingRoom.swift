@@ -34,6 +34,9 @@ final class WaitingRoom {
     pauses = try PauseSet(layout)
   }
 
+  /// Jobs in it that have not begun; counts them one by one.
+  var count: Int { jobs.waitingCount }
+
   // MARK: Coming and going
 
   /// Notes a job that was claimed: others may wait for it. Costs nothing while nobody does.

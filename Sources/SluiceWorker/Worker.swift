@@ -192,7 +192,7 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let beat = monitor.beat(now, scanners, isStopping: state.isStopping)
+      let beat = monitor.beat(now, scanners, waiting, isStopping: state.isStopping)
       let deadline = tick(now).orEarlier(beat)
       if state.isOver(unfinished: active.busyCount, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
@@ -378,7 +378,7 @@ final class Worker {
     lookup.close()
     maintenance.close()
     for thread in threads { thread.join() }
-    monitor.stop(scanners)
+    monitor.stop(scanners, waiting)
     for watch in watches { watch.close() }
     wakeup.close()
     try lock.markClean()

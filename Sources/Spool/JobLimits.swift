@@ -8,8 +8,7 @@ public struct JobLimits: Sendable, Equatable {
   /// UTF-8 bytes of one SQL statement: bounds the memory of a prepared one. What is larger has
   /// values in it that belong into `params`.
   public var sqlBytes = 1_000_000
-  /// The same of one statement in a `.sql` file, which is read piece by piece: a dump has values in
-  /// its text.
+  /// Bytes of one statement of a script, which is held in memory as a whole.
   public var scriptStatementBytes = 16 << 20
   /// UTF-8 bytes of an `id`: it is a key of the ledger's index.
   public var idBytes = 200

@@ -9,10 +9,9 @@ public struct ScriptFile: ScriptSource {
   let layout: SpoolLayout
   let name: ClaimedName
   let identity: FileIdentity
+  private let statementBytesMax: Int
   /// What the header says, without statements.
   public let template: Job
-  /// Bytes of one statement: larger values belong into a job's parameters.
-  let statementBytesMax: Int
 
   /// Reads the first line.
   /// - Throws: `DecodeFailure` for a header that is wrong, `StreamFailure` for a file that cannot
@@ -26,8 +25,7 @@ public struct ScriptFile: ScriptSource {
     _ = try pieces.readMore()
     if pieces.bytes.starts(with: [0xef, 0xbb, 0xbf]) { pieces.consume(3) }
     let bytes = pieces.bytes
-    let line = Array(
-      bytes.prefix(bytes.firstLineFeed(from: 0) ?? min(bytes.count, Self.headerBytesMax)))
+    let line = Array(bytes.prefix(bytes.firstLineFeed(from: 0) ?? Self.headerBytesMax))
     template = try decoder.decodeScriptHeader(line[...]) ?? Job()
   }
 
@@ -54,9 +52,8 @@ public struct ScriptFile: ScriptSource {
           guard sql.count <= statementBytesMax, Job.begins(asRead: sql),
             let text = String(validating: sql, as: UTF8.self)
           else { return nil }
-          queries.append(
-            JobStatement(
-              sql: text, line: line + UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds))
+          let before = UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds
+          queries.append(JobStatement(sql: text, line: line + before))
         }
         line += UnsafeBufferPointer(rebasing: rest[..<length]).lineFeeds
         start += length

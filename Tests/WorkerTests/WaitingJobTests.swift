@@ -154,4 +154,25 @@ import Testing
     let commits = try ["a", "b", "c"].map { try spool.parsedResult($0 + ".json")?.commit ?? 0 }
     #expect(commits == commits.sorted() && Set(commits).count == 3)
   }
+
+  @Test("scripts and batches wait as well, and a batch that expires keeps what it has done")
+  func streamed() throws {
+    let spool = try Self.spoolWithTable()
+    try spool.drop(
+      "s.sql", "-- sluice: {\"after\":[\"a.json\"]}\nINSERT INTO t SELECT count(*) FROM t;")
+    try spool.drop(
+      "b.jsonl",
+      #"{"sluice":{"after":["s.sql"],"expires":2,"timeout":60,"sql":"INSERT INTO t VALUES(?)"}}"#
+        + "\n[7]\n" + #"{"sql":"INSERT INTO t \#(Self.endless)"}"# + "\n")
+    let worker = try WorkerProcess.started(on: spool)
+    #expect(eventually { spool.activeJobs.count == 2 })
+    try spool.drop("a.json", "{\(Self.insert)}")
+    #expect(try spool.awaitedResult("s.sql.json").status == "done")
+    let totals = try spool.awaitedResult("b.jsonl.json")
+    #expect(totals.status == "expired" && totals.errorCode == "SLUICE_EXPIRED")
+    #expect(totals["lines"]?["done"]?.integer == 1)
+    try spool.drop("rows.json", #"{"sql":"SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)"}"#)
+    #expect(try spool.awaitedResult("rows.json").firstValue?.string == "1,1,7")
+    worker.stop()
+  }
 }

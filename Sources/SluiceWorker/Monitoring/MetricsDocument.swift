@@ -32,6 +32,7 @@ struct MetricsDocument {
     writer.field("uptime_seconds", Rounded.micro(snapshot.uptime))
     writer.field("spool", snapshot.spool)
     writer.field("monitoring", snapshot.isMonitored)
+    writer.lines("paused", snapshot.incoming.pauses.words)
     object("jobs") { $0.jobs() }
     object("lanes") { $0.lanes() }
     object("incoming") { $0.incoming() }
@@ -52,6 +53,7 @@ struct MetricsDocument {
       writer.field(status.name, snapshot.outcomes.jobs[status] ?? 0)
     }
     writer.field("unfinished", snapshot.unfinished)
+    writer.field("held", snapshot.incoming.held)
     writer.field("unpublished", snapshot.unpublished)
   }
 
@@ -123,7 +125,10 @@ struct MetricsDocument {
     writer.field("paused_because", engine.writer.pausedBecause)
     writer.field("paused_since", engine.writer.pausedSince?.rfc3339)
     object("lanes") { document in
-      for lane in engine.lanes { document.object(lane.priority.name) { $0.lane(lane) } }
+      for var lane in engine.lanes {
+        lane.isPaused = lane.isPaused || document.snapshot.holds(database, lane.priority)
+        document.object(lane.priority.name) { $0.lane(lane) }
+      }
     }
     running(engine)
     batches(engine)

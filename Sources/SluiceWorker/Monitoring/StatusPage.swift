@@ -19,6 +19,7 @@ struct StatusPage {
     html = StatusPageStyle.head
     header()
     holdUps()
+    pauses()
     tiles()
     lanes()
     for database in snapshot.databases { self.database(database) }
@@ -69,12 +70,20 @@ struct StatusPage {
     }
   }
 
+  private mutating func pauses() {
+    let words = snapshot.incoming.pauses.words
+    if words.isEmpty { return }
+    html +=
+      "<p class=\"callout\"><b>Paused:</b> \(Self.escaped(words.joined(separator: ", ")))</p>\n"
+  }
+
   private mutating func tiles() {
     func jobs(_ status: JobStatus) -> Int { snapshot.outcomes.jobs[status] ?? 0 }
     let bad = jobs(.failed) + jobs(.rejected) + jobs(.expired) + jobs(.cancelled)
     html += "<section class=\"tiles\">"
     tile("waiting", Self.count(snapshot.waiting + snapshot.incoming.backlog))
     tile("unfinished", Self.count(snapshot.unfinished))
+    if snapshot.incoming.held > 0 { tile("held", Self.count(snapshot.incoming.held)) }
     tile("done", Self.count(jobs(.done)))
     tile("not done", Self.count(bad), isBad: bad > 0)
     tile("jobs/s", Self.rate(snapshot.rates.jobs), extra: Sparkline.svg(snapshot.history))

@@ -40,6 +40,9 @@ extension Settings {
     engine.foreignKeys = foreignKeys
     engine.returningLimit = returningLimitBytes
     engine.walLimit = walLimitBytes
+    engine.cache.entriesMax = cacheSize
+    engine.cache.rules = CacheRules(
+      cacheRules.map { CacheRules.Rule(match: $0.match, seconds: $0.ttlSeconds) })
     engine.scheduler = SchedulerConfiguration(
       agingSeconds: agingSeconds, maxWaitSeconds: maxWaitSeconds)
     return engine

@@ -162,6 +162,36 @@ import Testing
     #expect(!names.contains("status.html") && !names.contains("statements.json"))
   }
 
+  @Test("what is paused and what waits for it is told")
+  func paused() throws {
+    try spool.drop("p.json", #"{"control":"pause","priority":"low"}"#, lane: .control)
+    let worker = try WorkerProcess.started(on: spool, ["--set", "monitor_interval=0.1"])
+    defer { worker.stop() }
+    let isPaused = try eventually { try spool.result("p.json") != nil }
+    #expect(isPaused)
+    try spool.drop("w.json", #"{"sql":"CREATE TABLE t(a)"}"#, lane: .low)
+    let isTold = try eventually { find(try json("metrics.json"), "jobs/held")?.integer == 1 }
+    #expect(isTold)
+    let document = try json("metrics.json")
+    #expect(find(document, "paused/0")?.string == "priority low")
+    #expect(find(document, "lanes/low/paused")?.bool == true)
+    #expect(find(document, "lanes/high/paused")?.bool == false)
+  }
+
+  @Test("statements of scripts and lines of batches are counted like those of jobs")
+  func streamed() throws {
+    try spool.drop("a.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);")
+    try WorkerProcess.once(on: spool)
+    #expect(find(try json("metrics.json"), "databases/main/statements/count")?.integer == 3)
+    #expect(find(try json("metrics.json"), "databases/main/statements/changes")?.integer == 2)
+    #expect(find(try json("metrics.json"), "databases/main/transactions/jobs")?.integer == 1)
+    try spool.drop(
+      "b.jsonl", "{\"sql\":\"INSERT INTO t VALUES(?)\",\"params\":[1]}\n[2]\n[3]\n")
+    try WorkerProcess.once(on: spool)
+    #expect(find(try json("metrics.json"), "databases/main/statements/count")?.integer == 3)
+    #expect(find(try json("metrics.json"), "databases/main/transactions/jobs")?.integer == 1)
+  }
+
   @Test("a log that is full becomes .1 and a new one begins")
   func rotation() throws {
     let monitor = spool.layout.monitor
