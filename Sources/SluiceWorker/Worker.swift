@@ -18,8 +18,8 @@ final class Worker {
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   static let drainSeconds = 10.0
 
-  private var settings: WorkerSettings
-  private var reload: SettingsReload
+  var settings: WorkerSettings
+  var reload: SettingsReload
   let log: WorkerLog
   let layout: SpoolLayout
   private let lock: SpoolLock
@@ -30,7 +30,8 @@ final class Worker {
   private let counts = OutcomeCounts()
   let publisher: Publisher
   private let monitor: WorkerMonitor
-  private var intake: JobIntake
+  let maintenance: WorkerMaintenance
+  var intake: JobIntake
   var claim: JobClaim
   var scanners: [SpoolScanner] = []
   private var watches: [DirectoryWatch] = []
@@ -113,6 +114,10 @@ final class Worker {
       .init(
         layout: layout, engines: engines, active: active, counts: counts,
         unpublished: { publisher.backlog }), log: log)
+    let monitor = monitor
+    maintenance = try WorkerMaintenance(
+      settings, layout, engines: engines, log: log, wake: { trigger.wake() },
+      tell: { monitor.tell($0) })
     monitor.started(after: lock.previousEnd, again: start.runAgain.count)
     try watch()
     // All first, since they may wait for each other.
@@ -214,6 +219,7 @@ final class Worker {
     restUntil = nil
     if !unread.isEmpty { readmit(takeUnread()) }
     attendWaiting(now)
+    if let time = maintenance.tick(now) { next = next.orEarlier(time) }
     var claims = Self.claimsPerTick
     for scanner in scanners {
       if step(scanner, &claims, now) { next = .now }
@@ -349,29 +355,6 @@ final class Worker {
     submit()
   }
 
-  /// Puts in force what the configuration says now, as far as a running worker can.
-  func reloadSettings() {
-    switch reload.read() {
-    case .unchanged: log.say("reload: nothing has changed")
-    case .refused(let reason): log.say("reload: everything stays as it is: \(reason)")
-    case .changed(let live, let lines):
-      for line in lines { log.say("reload: \(line)") }
-      adopt(live)
-    }
-  }
-
-  private func adopt(_ live: Settings) {
-    let once = settings.once
-    settings = WorkerSettings(live)
-    settings.once = once
-    intake = JobIntake(
-      JobDecoder(limits: settings.limits), layout,
-      databases: Set(settings.databases.map(\.name)))
-    claim.rules = settings.claimRules
-    waiting.afterTimeout = settings.afterTimeout
-    for engine in engines.all { engine.tune(settings.engine.tuning) }
-  }
-
   // MARK: The end
 
   private var isIdle: Bool {
@@ -383,6 +366,7 @@ final class Worker {
     for engine in engines.all { engine.stop() }
     publisher.close()
     lookup.close()
+    maintenance.close()
     for thread in threads { thread.join() }
     monitor.stop(scanners, waiting)
     for watch in watches { watch.close() }
