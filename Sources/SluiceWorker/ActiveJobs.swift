@@ -22,6 +22,7 @@ final class ActiveJobs: Sendable {
     var counts: [IncomingLane: Int] = [:]
     var bytes = 0
     var isWaitedFor = false
+    var again: [ClaimedName] = []
   }
 
   private let state = Mutex(State())
@@ -54,6 +55,26 @@ final class ActiveJobs: Sendable {
   func name(of ticket: JobTicket) -> ClaimedName? {
     state.withLock { $0.entries[ticket.sequence]?.name }
   }
+
+  // MARK: Once more
+
+  /// Jobs that have ended, and are to run again: their results may be lost.
+  func handBack(_ names: [ClaimedName]) {
+    if names.isEmpty { return }
+    state.withLock { $0.again += names }
+    onRoom()
+  }
+
+  func takeHandedBack() -> [ClaimedName] {
+    state.withLock { state in
+      if state.again.isEmpty { return [] }
+      defer { state.again.removeAll() }
+      return state.again
+    }
+  }
+
+  /// Jobs that were handed back and not taken yet.
+  var handedBackCount: Int { state.withLock { $0.again.count } }
 
   /// The job is finished, and its result published.
   func remove(_ sequence: Int64) {

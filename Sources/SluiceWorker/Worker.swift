@@ -24,6 +24,7 @@ final class Worker {
   private let engines = EngineTable()
   private let counts = OutcomeCounts()
   private let publisher: Publisher
+  private let settler: Settler
   private let monitor: WorkerMonitor
   private var intake: JobIntake
   private var claim: JobClaim
@@ -56,7 +57,8 @@ final class Worker {
     let results = ResultWriter(layout)
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
-    let settler = Settler(results, batches, engines: engines, log: log)
+    let settler = Settler(results, layout, engines: engines, log: log)
+    self.settler = settler
     publisher = Publisher(
       results, batches: batches, active: active, settler: settler, engines: engines,
       counts: counts, log: log)
@@ -78,12 +80,13 @@ final class Worker {
       engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
+    try lock.markRecovered()
     suspects.begin(start.suspects)
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
-    threads.append(try OwnedThread(name: "settler") { settler.run() })
+    threads.append(try OwnedThread(name: "settler") { settler.run { publisher.settlingFailed() } })
     monitor = try WorkerMonitor(
       settings.monitor,
       .init(
@@ -200,6 +203,7 @@ final class Worker {
     if let rest = restUntil, now < rest { return .at(rest) }
     restUntil = nil
     if !unread.isEmpty { readmit(takeUnread()) }
+    readmit(active.takeHandedBack())
     var claims = Self.claimsPerTick
     for scanner in scanners {
       if step(scanner, &claims, now) { next = .now }
@@ -310,6 +314,7 @@ final class Worker {
 
   /// Jobs that have been claimed before, by this worker or the one before it.
   private func readmit(_ names: [ClaimedName]) {
+    if names.isEmpty { return }
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
@@ -353,7 +358,8 @@ final class Worker {
   // MARK: The end
 
   private var isIdle: Bool {
-    active.count == 0 && unread.isEmpty && scanners.allSatisfy(\.isExhausted)
+    active.count == 0 && active.handedBackCount == 0 && unread.isEmpty
+      && scanners.allSatisfy(\.isExhausted)
   }
 
   private func end() throws -> Int32 {
@@ -363,9 +369,13 @@ final class Worker {
     monitor.stop(scanners)
     for watch in watches { watch.close() }
     wakeup.close()
-    try lock.markClean()
-    let left = active.count + unread.count
+    let left = active.count + active.handedBackCount + unread.count
     if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
+    if settler.isInDoubt {
+      log.say("results may not be durable; the next start writes them again")
+      return 1
+    }
+    try lock.markClean()
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1
   }

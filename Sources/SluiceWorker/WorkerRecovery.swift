@@ -53,26 +53,37 @@ final class WorkerRecovery {
     let sync = try results.beginSettling()
     var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction)] = []
     var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction)] = []
-    let newestPublished = newest(files)
     for file in files {
-      let row = rows.removeValue(forKey: file.sequence)
-      let later = newestPublished[file.job.text].map { $0 > file.sequence } ?? false
-      let decision = try decide(row, file, twins, later, results)
-      if decision.runsAgain { start.runAgain.append(file.asClaimed) }
+      guard let row = rows.removeValue(forKey: file.sequence) else {
+        let decision = SpoolRecovery(row: .none, active: .claimed, result: .absent, end: end).decision
+        if decision.runsAgain { start.runAgain.append(file) }
+        continue
+      }
+      let twin = twins[row.row.identity]
+      let decision = try decide(row, .claimed, hasTwin: twin != nil, results)
       putAway.append((file, decision.active))
+      if let twin { twinActions.append((twin, decision.twin)) }
     }
     for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
-      let decision = try decide(row, nil, twins, false, results)
-      if let twin = twins[row.row.identity], decision.twin != .leave {
-        twinActions.append((twin, decision.twin))
-      }
+      let twin = twins[row.row.identity]
+      let decision = try decide(row, .none, hasTwin: twin != nil, results)
+      if let twin { twinActions.append((twin, decision.twin)) }
     }
-    try sync.settle()
+    try settle(sync)
     for (file, action) in putAway { try put(file, away: action, results) }
     for (twin, action) in twinActions { try put(twin, away: action, results) }
     try settleRows(engines, results)
-    try unhide(start.runAgain)
     return start
+  }
+
+  /// What a failed sync may have lost looks well to the next start, but must not be taken for that.
+  private func settle(_ batch: borrowing SettleBatch) throws(FileError) {
+    do throws(FileError) {
+      try batch.settle()
+    } catch {
+      try SpoolLock.note(isDoubtful: true, in: layout)
+      throw error
+    }
   }
 
   private var settledKeys: [String: Int64] = [:]
@@ -81,7 +92,7 @@ final class WorkerRecovery {
   /// in `active/` that would run again, nor get one back from a power failure.
   private func settleRows(_ engines: EngineTable, _ results: ResultWriter) throws {
     if settledKeys.isEmpty { return }
-    try results.beginSettling().settle()
+    try settle(results.beginSettling())
     for engine in engines.all {
       if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
     }
@@ -116,44 +127,34 @@ final class WorkerRecovery {
     return suspects
   }
 
-  /// The highest number of a published read by name: it ended after older jobs of that name.
-  private func newest(_ files: [ClaimedName]) -> [String: UInt64] {
-    var newest: [String: UInt64] = [:]
-    for file in files {
-      if case .published = file.state {
-        newest[file.job.text] = max(newest[file.job.text] ?? 0, file.sequence)
-      }
-    }
-    return newest
-  }
-
   private func decide(
-    _ row: Row?, _ file: ClaimedName?, _ twins: [FileIdentity: TwinSearch.Place],
-    _ laterRead: Bool, _ results: ResultWriter
+    _ row: Row, _ active: SpoolRecovery.ActiveFile, hasTwin: Bool, _ results: ResultWriter
   ) throws -> SpoolRecovery.Decision {
-    let active: SpoolRecovery.ActiveFile =
-      switch file?.state {
-      case nil: .none
-      case .claimed: .claimed
-      case .published(let done): .published(done: done)
-      }
-    guard let row else {
-      return SpoolRecovery(
-        row: .none, active: active, result: .absent, laterEnded: laterRead, end: end
-      ).decision
+    let state = SpoolRecovery.Row.unsettled(done: row.row.status == .done)
+    var recovery = SpoolRecovery(
+      row: state, active: active, hasTwin: hasTwin, result: .absent, laterEnded: row.laterEnded,
+      end: end)
+    var recorded: [UInt8] = []
+    if SpoolRecovery.consultsResult(
+      row: state, active: active, laterEnded: row.laterEnded, end: end)
+    {
+      recorded = try result(of: row)
+      recovery.result = try results.compare(row.row.resultName, with: recorded)
     }
-    let name = row.row.resultName
-    let recorded = try row.engine.result(ofKey: row.row.key) ?? []
-    let decision = SpoolRecovery(
-      row: .unsettled(done: row.row.status == .done), active: active,
-      hasTwin: twins[row.row.identity] != nil,
-      result: try results.compare(name, with: recorded), laterEnded: row.laterEnded || laterRead,
-      end: end
-    ).decision
+    let decision = recovery.decision
     try publishLines(of: row, decision)
-    if decision.result != .leave { try results.publish(name, recorded) }
+    if decision.result != .leave { try results.publish(row.row.resultName, recorded) }
     return decision
   }
+
+  /// The result that the ledger has recorded.
+  private func result(of row: Row) throws -> [UInt8] {
+    let database = row.engine.configuration.name
+    if recorded[database] == nil { recorded[database] = try row.engine.recordedResults() }
+    return try recorded[database]?.result(ofKey: row.row.key) ?? []
+  }
+
+  private var recorded: [String: RecordedResults] = [:]
 
   /// The results of a batch's lines, which only a power failure can have taken where the totals
   /// stand.
@@ -192,27 +193,6 @@ final class WorkerRecovery {
     case .moveToFailed(let replacing):
       try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
     }
-  }
-
-  /// A published read that runs again gets its claimed name back.
-  private func unhide(_ names: [ClaimedName]) throws {
-    for name in names {
-      for done in [true, false] {
-        var hidden = name
-        hidden.state = .published(done: done)
-        if try layout.active.status(hidden.text) != nil {
-          try layout.active.rename(hidden.text, to: layout.active, name.text)
-        }
-      }
-    }
-  }
-}
-
-extension ClaimedName {
-  var asClaimed: ClaimedName {
-    var name = self
-    name.state = .claimed
-    return name
   }
 }
 

@@ -6,8 +6,6 @@ enum WriterCommand: Sendable {
   case record(EndedWrite)
   /// Read the ledger for the recovery.
   case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-  /// Read one recorded result.
-  case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
   /// Forget old rows of the ledger.
   case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
 
@@ -18,11 +16,6 @@ enum WriterCommand: Sendable {
     case .unsettled(let answer):
       answer(
         Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
-      answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
     case .prune(let limit, let most, let answer):
       answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
     }
@@ -34,7 +27,6 @@ enum WriterCommand: Sendable {
     switch self {
     case .record: break
     case .unsettled(let answer): answer(.failure(error))
-    case .result(_, let answer): answer(.failure(error))
     case .prune(_, _, let answer): answer(.failure(error))
     }
   }
