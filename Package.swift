@@ -16,6 +16,7 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CCSV", providers: [.apt(["libcsv-dev"])]),
     .target(name: "CSystem"),
     .target(name: "JSON"),
     .target(name: "SQLite", dependencies: ["CSQLite"]),
@@ -26,7 +27,7 @@ let package = Package(
         "SQLite", "JSON", "CSystem",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
-    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem"]),
+    .target(name: "Spool", dependencies: ["Sluice", "JSON", "CSystem", "CCSV"]),
     .target(
       name: "SluiceWorker",
       dependencies: ["Spool", "EventLoop", "Sluice", "JSON", "TOMLKit"]),
@@ -44,7 +45,7 @@ let package = Package(
     .target(name: "FaultVFS", dependencies: ["CSQLite"], path: "Tests/FaultVFS"),
     .testTarget(
       name: "SluiceTests", dependencies: ["Sluice", "SQLite", "FaultVFS", "JSON", "TestSupport"]),
-    .testTarget(name: "SpoolTests", dependencies: ["Spool", "TestSupport"]),
+    .testTarget(name: "SpoolTests", dependencies: ["Spool", "Sluice", "SQLite", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Sluice", "Spool", "TestSupport"]),
     .testTarget(
       name: "WorkerTests",

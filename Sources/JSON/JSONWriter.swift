@@ -105,6 +105,14 @@ public struct JSONWriter: Sendable {
     bytes.append(Byte.quote)
   }
 
+  /// Text in UTF-8 that somebody else holds.
+  public mutating func string(utf8 text: UnsafeRawBufferPointer) {
+    separate()
+    bytes.append(Byte.quote)
+    text.withMemoryRebound(to: UInt8.self) { appendEscaped($0) }
+    bytes.append(Byte.quote)
+  }
+
   /// `{"$blob":"base64"}`
   public mutating func blob(_ data: [UInt8]) {
     word("{\"$blob\":\"")

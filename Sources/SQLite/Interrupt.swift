@@ -21,6 +21,8 @@ public final class Interrupt: Sendable {
     case preempted = 4
     /// The worker stops.
     case stopping = 5
+    /// The job is not finished by the time it had to be.
+    case expired = 6
   }
 
   private let reasonValue = Atomic<Int>(0)

@@ -7,24 +7,38 @@ public final class Engine: Sendable {
   public let configuration: EngineConfiguration
   public let writerStatus: WriterStatus
   public let pool: ConnectionPool
+  /// Of this database's reads; its statistics, and what an operator may do with it.
+  public let cache: DatabaseCache
   let inbox: WriterInbox
   let readers: ReaderThreads
+  let commands: LongCommands
   private let writer: OwnedThread
-  private let deliver: @Sendable ([Outcome]) -> Void
+  private let live: LiveTuning
+  let deliver: @Sendable ([Outcome]) -> Void
+  let observer: any RunObserver
 
   /// Opens the database and starts its threads.
   ///
   /// - Parameters:
   ///   - observer: told which jobs run.
+  ///   - rows: where reads put what is too long for memory; nil holds everything in memory, and
+  ///     rejects the formats with a file of their own.
   ///   - report: told what an operator should know, a line each.
   ///   - deliver: given the outcomes, those of writes in the order they were committed; called on
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let cache = DatabaseCache(path: initial.path, initial.tuning.cache) {
+      report("\($0.message) (\($0.code)); reads go to the database")
+    }
+    let configuration = initial.following(live, cache)
+    self.cache = cache
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
@@ -52,6 +66,8 @@ public final class Engine: Sendable {
     }
     self.inbox = inbox
     self.deliver = deliver
+    self.observer = observer
+    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
@@ -59,7 +75,7 @@ public final class Engine: Sendable {
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(
-      configuration, pool: pool, observer: observer, deliver: deliver,
+      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
       passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
   }
 
@@ -97,6 +113,15 @@ public final class Engine: Sendable {
       Outcome(
         ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
     ])
+  }
+
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    cache.configure(tuning.cache)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
   }
 
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
@@ -157,10 +182,12 @@ public final class Engine: Sendable {
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
   /// when `load` is zero to lose no time.
   public func stop() {
+    commands.stop()
     readers.stop()
     inbox.stop()
     writer.join()
     pool.closeIdle()
+    cache.close()
   }
 }
 

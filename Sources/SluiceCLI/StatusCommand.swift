@@ -38,9 +38,13 @@ struct StatusCommand: ParsableCommand {
       for text in metrics.holdUps {
         Output.line("\(terminal.red("held up"))  \(VisibleText.escaped(text))")
       }
+      if !metrics.paused.isEmpty {
+        let words = metrics.paused.joined(separator: ", ")
+        Output.line("\(terminal.red("paused"))  \(VisibleText.escaped(words))")
+      }
       Output.line("")
       metrics.lanes.show()
-      for table in [metrics.running, metrics.commits(most: 5)].compactMap({ $0 }) {
+      for table in [metrics.running, metrics.batches, metrics.commits(most: 5)].compactMap({ $0 }) {
         Output.line("")
         table.show()
       }

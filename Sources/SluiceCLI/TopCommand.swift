@@ -69,44 +69,48 @@ struct TopView {
     lines.append("jobs    " + jobs(metrics))
     lines += metrics.databaseLines.map { "base    " + VisibleText.escaped($0) }
     lines += metrics.holdUps.map { terminal.red("held up") + " " + VisibleText.escaped($0) }
+    if !metrics.paused.isEmpty {
+      let words = metrics.paused.joined(separator: ", ")
+      lines.append(terminal.red("paused") + "  " + VisibleText.escaped(words))
+    }
     let tables = [
-      metrics.lanes, metrics.running, topStatements, metrics.commits(most: 5),
+      metrics.lanes, metrics.running, metrics.batches, topStatements, metrics.commits(most: 5),
     ].compactMap { $0 }
     for table in tables { lines += [""] + table.lines(for: terminal) }
     return lines
   }
 
   private func jobs(_ metrics: WorkerMetrics) -> String {
-    let jobs = metrics["jobs"]
-    func count(_ key: String) -> String { "\(jobs?[key]?.integer ?? 0) \(key)" }
-    var parts = ["done", "failed", "rejected", "expired", "cancelled", "unfinished"].map(count)
+    var parts: [String] = []
+    if let jobs = metrics["jobs"] {
+      let keys = ["done", "failed", "rejected", "expired", "cancelled", "unfinished", "held"]
+      parts = keys.map { "\(jobs.count($0)) \($0)" }
+    }
     if let rates = metrics["rates"] {
-      parts.append("\(Quantity.decimal(rates["jobs_per_second"]?.number ?? 0))/s")
-      parts.append("\(Quantity.decimal(rates["commits_per_second"]?.number ?? 0)) commits/s")
+      parts.append(Quantity.decimal(rates.number("jobs_per_second")) + "/s")
+      parts.append(Quantity.decimal(rates.number("commits_per_second")) + " commits/s")
     }
     if let resources = metrics["resources"] {
-      parts.append("cpu \(Quantity.percent(resources["cpu_share"]?.number ?? 0))")
-      parts.append("memory \(Quantity.bytes(resources["resident_bytes"]?.integer ?? 0))")
+      parts.append("cpu " + Quantity.percent(resources.number("cpu_share")))
+      parts.append("memory " + Quantity.bytes(Int64(resources.count("resident_bytes"))))
     }
     return parts.joined(separator: ", ")
   }
 
   private var topStatements: TableFormat? {
-    guard let statements, let root = try? JSONReader.parse(statements, verbatim: []),
-      let list = root["statements"]?.array, !list.isEmpty
+    guard let statements, let root = try? JSONReader.parse(statements, verbatim: [])
     else { return nil }
-    let rows = list.prefix(10).map { statement -> [TableFormat.Cell] in
-      func time(_ key: String) -> TableFormat.Cell {
-        .init(number: Quantity.duration(statement[key]?.number ?? 0))
-      }
-      return [
-        .init(Int(statement["count"]?.integer ?? 0)), .init(Int(statement["errors"]?.integer ?? 0)),
-        time("seconds"), time("p50"), time("p99"), time("max"),
-        .init(statement["statement"]?.string ?? ""),
-      ]
+    var rows: [[TableFormat.Cell]] = []
+    for statement in root.list("statements").prefix(10) {
+      rows.append(
+        [
+          .init(statement.count("count")), .init(statement.count("errors")),
+          statement.duration("seconds"), statement.duration("p50"), statement.duration("p99"),
+          statement.duration("max"), .init(statement.text("statement")),
+        ])
     }
+    if rows.isEmpty { return nil }
     return TableFormat(
-      columns: ["runs", "errors", "total", "median", "99 %", "longest", "statement"],
-      rows: Array(rows))
+      columns: ["runs", "errors", "total", "median", "99 %", "longest", "statement"], rows: rows)
   }
 }

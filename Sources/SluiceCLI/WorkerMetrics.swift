@@ -33,98 +33,117 @@ struct WorkerMetrics {
   }
 
   var databases: [(name: String, node: JSONNode)] {
-    (root["databases"]?.object ?? []).map { ($0.key, $0.node) }
+    root.members("databases").map { ($0.key, $0.node) }
   }
 
   /// What may keep an urgent write waiting, in words.
   var holdUps: [String] {
-    databases.flatMap { name, node in
-      (node["hold_ups"]?.array ?? []).map { holdUp in
-        let seconds = holdUp["seconds"]?.number ?? 0
+    var found: [String] = []
+    for (name, node) in databases {
+      for holdUp in node.list("hold_ups") {
+        let seconds = holdUp.number("seconds")
         let time = seconds > 0 ? ", for \(Quantity.duration(seconds))" : ""
-        return "\(name): \(holdUp["text"]?.string ?? "")\(time)"
+        found.append("\(name): \(holdUp.text("text"))\(time)")
       }
     }
+    return found
   }
+
+  /// What operators paused, in words.
+  var paused: [String] { root.list("paused").compactMap(\.string) }
+
+  // MARK: Tables
 
   /// Jobs by lane: what waits, since when, and how long jobs took.
   var lanes: TableFormat {
-    let rows = (root["lanes"]?.object ?? []).map { member -> [TableFormat.Cell] in
-      let (lane, duration) = (member.node, member.node["duration"])
-      let isEmpty = duration?["count"]?.integer ?? 0 == 0
-      func time(_ node: JSONNode?) -> TableFormat.Cell {
-        isEmpty ? .init(number: "-") : .init(number: Quantity.duration(node?.number ?? 0))
-      }
-      return [
-        .init(lane["paused"]?.bool == true ? member.key + " (paused)" : member.key),
-        .init(Int(lane["waiting"]?.integer ?? 0)),
-        .init(number: lane["oldest_seconds"]?.number.map { Quantity.duration($0) } ?? "-"),
-        .init(Int(duration?["count"]?.integer ?? 0)), time(duration?["p50"]),
-        time(duration?["p99"]), time(duration?["max"]),
-      ]
-    }
-    return TableFormat(
-      columns: ["lane", "waiting", "oldest", "ended", "median", "99 %", "longest"], rows: rows)
+    var table = TableFormat(
+      columns: ["lane", "waiting", "oldest", "ended", "median", "99 %", "longest"], rows: [])
+    for member in root.members("lanes") { table.rows.append(Self.row(member.key, member.node)) }
+    return table
   }
 
-  /// What runs, in all databases.
+  private static func row(_ name: String, _ lane: JSONNode) -> [TableFormat.Cell] {
+    let none = TableFormat.Cell(number: "-")
+    var row = [TableFormat.Cell(lane.flag("paused") ? name + " (paused)" : name)]
+    row.append(.init(lane.count("waiting")))
+    row.append(lane["oldest_seconds"] == nil ? none : lane.duration("oldest_seconds"))
+    guard let duration = lane["duration"] else { return row }
+    let count = duration.count("count")
+    row.append(.init(count))
+    for key in ["p50", "p99", "max"] { row.append(count > 0 ? duration.duration(key) : none) }
+    return row
+  }
+
+  /// What runs, in all databases; nil where nothing does.
   var running: TableFormat? {
-    let rows = databases.flatMap { name, node in
-      (node["running"]?.array ?? []).map { job -> [TableFormat.Cell] in
-        [
-          .init(job["job"]?.string ?? ""), .init(name), .init(job["kind"]?.string ?? ""),
-          .init(job["priority"]?.string ?? ""),
-          .init(number: Quantity.duration(job["seconds"]?.number ?? 0)),
-        ]
+    table(["running", "database", "kind", "priority", "for"]) { name, node, rows in
+      for job in node.list("running") {
+        rows.append(
+          [
+            .init(job.text("job")), .init(name), .init(job.text("kind")),
+            .init(job.text("priority")), job.duration("seconds"),
+          ])
       }
     }
-    if rows.isEmpty { return nil }
-    return TableFormat(columns: ["running", "database", "kind", "priority", "for"], rows: rows)
   }
 
-  /// The last transactions of all databases, newest first.
+  /// Batches that have begun, in all databases, and how far they are; nil where there are none.
+  var batches: TableFormat? {
+    table(["batch", "database", "read", "lines", "done", "not done"]) { name, node, rows in
+      for batch in node.list("batches") {
+        let share = batch.number("offset") / max(1, batch.number("size"))
+        rows.append(
+          [
+            .init(batch.text("job")), .init(name), .init(number: Quantity.percent(share)),
+            .init(batch.count("lines")), .init(batch.count("done")),
+            .init(batch.count("failed") + batch.count("rejected")),
+          ])
+      }
+    }
+  }
+
+  /// The last transactions of each database, newest first; nil where there were none.
   func commits(most: Int) -> TableFormat? {
-    let records = databases.flatMap { name, node in
-      (node["transactions"]?["recent"]?.array ?? []).map { (name, $0) }
+    let columns = ["began", "database", "outcome", "commit", "jobs", "pages", "took"]
+    return table(columns) { name, node, rows in
+      guard let transactions = node["transactions"] else { return }
+      for record in transactions.list("recent").prefix(most) {
+        let commit = record["commit"] == nil ? "-" : String(record.count("commit"))
+        rows.append(
+          [
+            .init(String(record.text("began").dropFirst(11).prefix(12))), .init(name),
+            .init(record.text("outcome")), .init(number: commit), .init(record.count("jobs")),
+            .init(record.count("pages")), record.duration("seconds"),
+          ])
+      }
     }
-    let newest = records.sorted {
-      ($0.1["began"]?.string ?? "") > ($1.1["began"]?.string ?? "")
-    }
-    if newest.isEmpty { return nil }
-    let rows = newest.prefix(most).map { name, record -> [TableFormat.Cell] in
-      [
-        .init(String((record["began"]?.string ?? "").dropFirst(11).prefix(12))), .init(name),
-        .init(record["outcome"]?.string ?? ""),
-        .init(number: record["commit"]?.integer.map { String($0) } ?? "-"),
-        .init(Int(record["jobs"]?.integer ?? 0)), .init(Int(record["pages"]?.integer ?? 0)),
-        .init(number: Quantity.duration(record["seconds"]?.number ?? 0)),
-      ]
-    }
-    return TableFormat(
-      columns: ["began", "database", "outcome", "commit", "jobs", "pages", "took"],
-      rows: Array(rows))
+  }
+
+  /// A table of all databases; nil where it would be empty.
+  private func table(
+    _ columns: [String], _ add: (String, JSONNode, inout [[TableFormat.Cell]]) -> Void
+  ) -> TableFormat? {
+    var rows: [[TableFormat.Cell]] = []
+    for (name, node) in databases { add(name, node, &rows) }
+    return rows.isEmpty ? nil : TableFormat(columns: columns, rows: rows)
   }
 
   /// One line for each database: what its writer does, and how it stands.
   var databaseLines: [String] {
     databases.map { name, node in
-      var parts = ["writer \(node["writer"]?.string ?? "?")"]
+      var parts = ["writer \(node.text("writer"))"]
       if let pool = node["pool"] {
-        let (lent, size) = (pool["lent"]?.integer ?? 0, pool["size"]?.integer ?? 0)
-        parts.append("\(lent) of \(size) readers busy")
+        parts.append("\(pool.count("lent")) of \(pool.count("size")) readers busy")
       }
       if let storage = node["storage"] {
-        parts.append("\(Quantity.bytes(storage["database_bytes"]?.integer ?? 0))")
-        parts.append("log \(Quantity.bytes(storage["wal_bytes"]?.integer ?? 0))")
-        parts.append("\(Quantity.bytes(storage["disk_free_bytes"]?.integer ?? 0)) free")
+        parts.append(Quantity.bytes(Int64(storage.count("database_bytes"))))
+        parts.append("log " + Quantity.bytes(Int64(storage.count("wal_bytes"))))
+        parts.append(Quantity.bytes(Int64(storage.count("disk_free_bytes"))) + " free")
       }
-      if let ratio = node["statements"]?["reused_ratio"]?.number {
-        parts.append("statements reused \(Quantity.percent(ratio))")
-      }
-      if let hits = node["statements"]?["cache_hits"]?.integer, hits > 0,
-        let ratio = node["statements"]?["cache_hit_ratio"]?.number
-      {
-        parts.append("cache hits \(Quantity.percent(ratio))")
+      if let statements = node["statements"] {
+        parts.append("statements reused " + Quantity.percent(statements.number("reused_ratio")))
+        let hits = statements.count("cache_hits")
+        if hits > 0 { parts.append("\(hits) cache hits") }
       }
       return "\(name): " + parts.joined(separator: ", ")
     }

@@ -24,8 +24,16 @@ struct JobIntake {
   func admit(_ claimed: ClaimedJob, _ content: [UInt8]) -> Verdict {
     let name = claimed.name
     do throws(DecodeFailure) {
-      let job = try decoder.decode(content).job
-      let ticket = ticket(name, claimed.identity, job)
+      let decoded = try decoder.decode(content)
+      let job = decoded.job
+      var idHash: UInt64?
+      if let range = decoded.fromLine {
+        var hash = ContentHash()
+        hash.update(content[..<range.lowerBound])
+        hash.update(content[range.upperBound...])
+        idHash = hash.value
+      }
+      let ticket = ticket(name, claimed.identity, job, idHash: idHash)
       if let error = error(of: job, in: name.lane) { return .reject(ticket, error) }
       return .run(ticket)
     } catch {
@@ -83,16 +91,25 @@ struct JobIntake {
     return .reject(ticket(name, identity, job), error)
   }
 
-  private func ticket(_ name: ClaimedName, _ identity: FileIdentity, _ job: Job) -> JobTicket {
+  private func ticket(
+    _ name: ClaimedName, _ identity: FileIdentity, _ job: Job, idHash: UInt64? = nil
+  ) -> JobTicket {
     let lane = name.lane.priority ?? .normal
     let asked = job.priority ?? lane
     return JobTicket(
       sequence: Int64(name.sequence), name: name.job.text, identity: identity, job: job,
-      priority: name.lane == .root ? asked : max(asked, lane), arrived: name.arrival)
+      priority: name.lane == .root ? asked : max(asked, lane), arrived: name.arrival,
+      idHash: idHash)
   }
 
   private func error(of job: Job, in lane: IncomingLane) -> JobError? {
-    if lane == .control {
+    if case .control = job.body {
+      guard lane == .control else {
+        return JobError(
+          .request, SluiceCode.forbidden, "a control job has to be in incoming/control/",
+          pointer: "/control", hint: "drop it there: who may write there may command the worker")
+      }
+    } else if lane == .control {
       return JobError(
         .request, SluiceCode.forbidden, "incoming/control/ is for control jobs only",
         hint: "drop it into incoming/ or one of the lanes")

@@ -212,7 +212,32 @@ final class Publisher: Sendable {
       if !isDone { return }
       counts.count(outcome)
     }
-    active.remove(outcome.ticket.sequence)
+    active.remove(outcome.ticket.sequence, outcome.status)
+  }
+
+  private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
+    guard outcome.ticket.job.importRequest != nil,
+      let line = ImportJobText.nextLine(afterResult: outcome.result)
+    else { return try results.moveToFailed(name) }
+    try results.moveToFailed(name, fromLine: line)
+  }
+
+  /// The rows go first: whoever sees the result finds them.
+  private func publishRead(_ outcome: Outcome, _ result: String) throws(FileError) {
+    switch outcome.streamed {
+    case .result(let sink): try Self.file(sink).publish()
+    case .rows(let sink):
+      try Self.file(sink).publish()
+      try results.publish(result, outcome.result)
+    case nil: try results.publish(result, outcome.result)
+    }
+  }
+
+  private static func file(_ sink: any RowSink) -> StreamedFile {
+    guard let file = sink as? StreamedFile else {
+      preconditionFailure("a sink that is no file of this spool")
+    }
+    return file
   }
 
   private func publish(
@@ -237,11 +262,15 @@ final class Publisher: Sendable {
       if outcome.status == .done {
         try results.remove(name)
       } else {
-        try results.moveToFailed(name)
+        try putAway(outcome, name)
       }
     case .resultFile:
-      if outcome.status == .done {
-        try results.publish(result, outcome.result)
+      if outcome.status == .done, case .control = outcome.ticket.job.body {
+        // A command is not given a second time because the machine lost its result.
+        try results.publishDurably(result, outcome.result)
+        try results.remove(name)
+      } else if outcome.status == .done {
+        try publishRead(outcome, result)
         batch.add(read: name)
       } else {
         // Nothing but this file says what became of the job once it is in failed/.

@@ -12,26 +12,27 @@ final class Worker {
   /// Directory entries examined between two looks.
   private static let entriesPerTick = 500
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
-  private static let drainSeconds = 10.0
+  static let drainSeconds = 10.0
 
-  private let settings: WorkerSettings
-  private let log: WorkerLog
-  private let layout: SpoolLayout
+  private var settings: WorkerSettings
+  private var reload: SettingsReload
+  let log: WorkerLog
+  let layout: SpoolLayout
   private let lock: SpoolLock
   private let loop: Loop
   private let wakeup: Wakeup
-  private let active: ActiveJobs
-  private let engines = EngineTable()
+  let active: ActiveJobs
+  let engines = EngineTable()
   private let counts = OutcomeCounts()
-  private let publisher: Publisher
+  let publisher: Publisher
   private let settler: Settler
   private let monitor: WorkerMonitor
   private var intake: JobIntake
-  private var claim: JobClaim
-  private var scanners: [SpoolScanner] = []
+  var claim: JobClaim
+  var scanners: [SpoolScanner] = []
   private var watches: [DirectoryWatch] = []
   private var threads: [OwnedThread] = []
-  private var state = WorkerState()
+  var state = WorkerState()
   private var rescanAt = MonotonicTime.now()
   /// The machine is at fault; nothing is claimed until then.
   private var restUntil: MonotonicTime?
@@ -39,22 +40,32 @@ final class Worker {
   private var pending: [String: [JobTicket]] = [:]
   /// Claimed jobs whose files could not be read yet.
   private var unread: [ClaimedName] = []
-  private let suspects: SuspectRegister
+  let suspects: SuspectRegister
+  /// By the clock of file systems, which gives arrivals: what arrived before was not meant for this
+  /// worker.
+  let started: Timestamp
+  private let lookup: DependencyLookup
+  let waiting: WaitingRoom
+  var commands = PendingCommands()
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
-  init(_ settings: WorkerSettings, log: WorkerLog) throws {
+  init(_ settings: WorkerSettings, reload: SettingsReload, log: WorkerLog) throws {
     self.settings = settings
+    self.reload = reload
     self.log = log
     umask(settings.umask)
     layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
     try layout.checkWritable()
     lock = try SpoolLock.acquire(layout)
+    started = .coarse()
     loop = try Loop()
     wakeup = try Wakeup(on: loop) {}
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
+    try results.removeScratch()
+    let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
     let settler = Settler(results, layout, engines: engines, log: log)
@@ -64,6 +75,12 @@ final class Worker {
       counts: counts, log: log)
     intake = JobIntake(
       decoder, layout, databases: Set(settings.databases.map(\.name)))
+    let lookup = DependencyLookup(
+      engines, retention: settings.ledgerRetention, log: log
+    ) { trigger.wake() }
+    self.lookup = lookup
+    waiting = try WaitingRoom(
+      layout, active: active, lookup: lookup, afterTimeout: settings.afterTimeout)
     let recovery = WorkerRecovery(layout, batches, end: lock.previousEnd, log: log)
     suspects = SuspectRegister(layout)
     let identity = try SpoolIdentity.ofSpool(layout)
@@ -76,8 +93,10 @@ final class Worker {
       if settings.monitor.isEnabled {
         configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
       }
+      configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
-      engines.add(try Self.open(configuration, RunRecorder(record: record, suspects: suspects), publisher, log))
+      let observer = RunRecorder(record: record, suspects: suspects)
+      engines.add(try Self.open(configuration, observer, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
     try lock.markRecovered()
@@ -87,6 +106,7 @@ final class Worker {
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
     threads.append(try OwnedThread(name: "settler") { settler.run { publisher.settlingFailed() } })
+    threads.append(try OwnedThread(name: "lookup") { lookup.run() })
     monitor = try WorkerMonitor(
       settings.monitor,
       .init(
@@ -94,17 +114,19 @@ final class Worker {
         unpublished: { publisher.backlog }), log: log)
     monitor.started(after: lock.previousEnd, again: start.runAgain.count)
     try watch()
+    // All first, since they may wait for each other.
+    for name in start.runAgain { active.add(name, bytes: 0) }
     readmit(start.runAgain)
   }
 
   private static func open(
-    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ publisher: Publisher,
-    _ log: WorkerLog
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
+    _ publisher: Publisher, _ log: WorkerLog
   ) throws -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
-        configuration, observer: observer, report: { log.say($0) },
+        configuration, observer: observer, rows: rows, report: { log.say($0) },
         deliver: { publisher.add($0, database: name) })
     } catch {
       var failure = WorkerError(
@@ -159,7 +181,7 @@ final class Worker {
       }
     }
     let reload = try SignalWatch(on: loop, signal: SIGHUP) { [unowned self] _ in
-      log.say("reload asked for")
+      reloadSettings()
     }
     defer {
       for stop in stops { stop.close() }
@@ -168,9 +190,9 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let beat = monitor.beat(now, scanners, isStopping: state.isStopping)
+      let beat = monitor.beat(now, scanners, waiting, isStopping: state.isStopping)
       let deadline = tick(now).orEarlier(beat)
-      if state.isOver(unfinished: active.count, now: .now()) { break }
+      if state.isOver(unfinished: active.busyCount, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
       switch deadline {
       case .now: loop.runNoWait()
@@ -198,12 +220,14 @@ final class Worker {
       for scanner in scanners { scanner.request() }
       rescanAt = now.advanced(bySeconds: settings.rescan)
     }
+    hearOfEnds()
     var next = NextTick.at(min(rescanAt, state.deadline ?? rescanAt))
     if state.isStopping { return next }
     if let rest = restUntil, now < rest { return .at(rest) }
     restUntil = nil
     if !unread.isEmpty { readmit(takeUnread()) }
     readmit(active.takeHandedBack())
+    attendWaiting(now)
     var claims = Self.claimsPerTick
     for scanner in scanners {
       if step(scanner, &claims, now) { next = .now }
@@ -214,7 +238,8 @@ final class Worker {
       }
     }
     submit()
-    return next
+    guard case .at(let time) = next else { return next }
+    return nextOfWaiting(now).map { $0 <= now ? .now : .at(min($0, time)) } ?? next
   }
 
   /// - Returns: whether there is more to do at once.
@@ -242,9 +267,7 @@ final class Worker {
     case .claimed(let job):
       restPatience = 0.05
       admit(job)
-    case .rejected(let name, let error):
-      active.add(name, bytes: 0)
-      handle(intake.reject(name, nil, error))
+    case .rejected(let name, let error): reject(name, error)
     case .waiting(let hold, let until): scanner.postpone(entry, hold: hold, until: until)
     case .refused(let error):
       if scanner.refuse(entry) { log.say("left where it is: \(error)") }
@@ -258,17 +281,16 @@ final class Worker {
     return true
   }
 
-  private func admit(_ job: ClaimedJob, alone: Bool = false) {
+  func admit(_ job: ClaimedJob, alone: Bool = false, _ fate: JobFate = .open) {
     switch job.content {
     case .whole(let bytes) where job.name.job.kind == .json:
       active.add(job.name, bytes: bytes.count)
-      handle(intake.admit(job, bytes), alone: alone)
+      handle(intake.admit(job, bytes), alone: alone, fate)
     case .whole, .streamed:
       active.add(job.name, bytes: 0)
       do throws(FileError) {
-        handle(try intake.admit(streamed: job), alone: alone)
+        handle(try intake.admit(streamed: job), alone: alone, fate)
       } catch {
-        active.remove(Int64(job.name.sequence))
         postpone(job.name, error)
       }
     case .unread(let error): postpone(job.name, error)
@@ -276,8 +298,9 @@ final class Worker {
   }
 
   /// The machine is at fault: a claimed job is read again after a rest.
-  private func postpone(_ name: ClaimedName, _ error: FileError) {
+  func postpone(_ name: ClaimedName, _ error: FileError) {
     if restPatience < 0.1 { log.say("cannot read a claimed job; trying until it works: \(error)") }
+    active.add(name, bytes: 0)
     unread.append(name)
     rest()
   }
@@ -287,11 +310,19 @@ final class Worker {
     restPatience = min(2, restPatience * 2)
   }
 
-  private func handle(_ verdict: JobIntake.Verdict, alone: Bool = false) {
+  private func handle(
+    _ verdict: JobIntake.Verdict, alone: Bool = false, _ fate: JobFate = .open
+  ) {
     switch verdict {
-    case .run(let ticket) where alone: engines[ticket.job.database]?.submit([ticket], alone: true)
-    case .run(let ticket): pending[ticket.job.database, default: []].append(ticket)
+    case .run(let ticket):
+      guard mayRun(ticket, alone: alone, fate) else { return }
+      if alone {
+        engines[ticket.job.database]?.submit([ticket], alone: true)
+      } else {
+        pending[ticket.job.database, default: []].append(ticket)
+      }
     case .reject(let ticket, let error):
+      waiting.notice(ticket)
       var document = ResultDocument(of: ticket, status: .rejected, finished: .now())
       document.error = error
       publisher.add(
@@ -302,7 +333,12 @@ final class Worker {
     }
   }
 
-  private func submit() {
+  func reject(_ name: ClaimedName, _ error: JobError) {
+    active.add(name, bytes: 0)
+    handle(intake.reject(name, nil, error))
+  }
+
+  func submit() {
     for (database, tickets) in pending { engines[database]?.submit(tickets) }
     pending.removeAll(keepingCapacity: true)
   }
@@ -318,58 +354,56 @@ final class Worker {
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
-        if suspects.isPoison(name.sequence) {
-          giveUp(job)
-        } else {
-          admit(job, alone: suspects.isSuspect(name.sequence))
-        }
-      case .rejected(let name, let error):
-        active.add(name, bytes: 0)
-        handle(intake.reject(name, nil, error))
-      case .gone, .waiting: break
+        let isPoison = suspects.isPoison(name.sequence)
+        admit(job, alone: suspects.isSuspect(name.sequence), isPoison ? .poison : .open)
+      case .rejected(let name, let error): reject(name, error)
+      case .gone, .waiting: active.remove(Int64(name.sequence), .failed)
       case .refused(let error), .unavailable(let error): postpone(name, error)
       }
     }
     submit()
   }
 
-  private func giveUp(_ job: ClaimedJob) {
-    let verdict: JobIntake.Verdict
-    if case .whole(let bytes) = job.content, job.name.job.kind == .json {
-      active.add(job.name, bytes: bytes.count)
-      verdict = intake.admit(job, bytes)
-    } else if let streamed = try? intake.admit(streamed: job) {
-      active.add(job.name, bytes: 0)
-      verdict = streamed
-    } else {
-      return admit(job)
+  /// Puts in force what the configuration says now, as far as a running worker can.
+  func reloadSettings() {
+    switch reload.read() {
+    case .unchanged: log.say("reload: nothing has changed")
+    case .refused(let reason): log.say("reload: everything stays as it is: \(reason)")
+    case .changed(let live, let lines):
+      for line in lines { log.say("reload: \(line)") }
+      adopt(live)
     }
-    guard case .run(let ticket) = verdict else { return handle(verdict) }
-    engines[ticket.job.database]?.giveUp(
-      ticket, .failed,
-      JobError(
-        .worker, SluiceCode.poison,
-        "the worker died \(SuspectList.deathsMax) times in a row while it ran this job",
-        hint:
-          "look into the worker's log for what it does to SQLite or the machine, or who kills it"
-      ))
+  }
+
+  private func adopt(_ live: Settings) {
+    let once = settings.once
+    settings = WorkerSettings(live)
+    settings.once = once
+    intake = JobIntake(
+      JobDecoder(limits: settings.limits), layout,
+      databases: Set(settings.databases.map(\.name)))
+    claim.rules = settings.claimRules
+    waiting.afterTimeout = settings.afterTimeout
+    for engine in engines.all { engine.tune(settings.engine.tuning) }
   }
 
   // MARK: The end
 
   private var isIdle: Bool {
-    active.count == 0 && active.handedBackCount == 0 && unread.isEmpty
-      && scanners.allSatisfy(\.isExhausted)
+    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty
+      && !hasWaitingToDo
+      && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
   }
 
   private func end() throws -> Int32 {
     for engine in engines.all { engine.stop() }
     publisher.close()
+    lookup.close()
     for thread in threads { thread.join() }
-    monitor.stop(scanners)
+    monitor.stop(scanners, waiting)
     for watch in watches { watch.close() }
     wakeup.close()
-    let left = active.count + active.handedBackCount + unread.count
+    let left = active.count + active.handedBackCount
     if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
     if settler.isInDoubt {
       log.say("results may not be durable; the next start writes them again")

@@ -51,27 +51,25 @@ final class WorkerRecovery {
     start.suspects = try suspects(files)
 
     let sync = try results.beginSettling()
-    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction)] = []
-    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction)] = []
+    var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
+    var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
+    func decide(_ row: Row, _ active: SpoolRecovery.ActiveFile) throws -> SpoolRecovery.Decision {
+      let twin = twins[row.row.identity]
+      let decision = try self.decide(row, active, hasTwin: twin != nil, results)
+      if let twin { twinActions.append((twin, decision.twin, nextLines[row.row.identity])) }
+      return decision
+    }
     for file in files {
-      guard let row = rows.removeValue(forKey: file.sequence) else {
-        let decision = SpoolRecovery(row: .none, active: .claimed, result: .absent, end: end).decision
-        if decision.runsAgain { start.runAgain.append(file) }
-        continue
+      if let row = rows.removeValue(forKey: file.sequence) {
+        putAway.append((file, try decide(row, .claimed).active, nextLines[row.row.identity]))
+      } else if withoutRow.runsAgain {
+        start.runAgain.append(file)
       }
-      let twin = twins[row.row.identity]
-      let decision = try decide(row, .claimed, hasTwin: twin != nil, results)
-      putAway.append((file, decision.active))
-      if let twin { twinActions.append((twin, decision.twin)) }
     }
-    for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
-      let twin = twins[row.row.identity]
-      let decision = try decide(row, .none, hasTwin: twin != nil, results)
-      if let twin { twinActions.append((twin, decision.twin)) }
-    }
+    for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) { _ = try decide(row, .none) }
     try settle(sync)
-    for (file, action) in putAway { try put(file, away: action, results) }
-    for (twin, action) in twinActions { try put(twin, away: action, results) }
+    for (file, action, line) in putAway { try put(file, away: action, fromLine: line, results) }
+    for (twin, action, line) in twinActions { try put(twin, away: action, fromLine: line, results) }
     try settleRows(engines, results)
     return start
   }
@@ -86,6 +84,8 @@ final class WorkerRecovery {
     }
   }
 
+  /// Where imports that ended part-way are to go on, by their files.
+  private var nextLines: [FileIdentity: Int] = [:]
   private var settledKeys: [String: Int64] = [:]
 
   /// The next start asks only for rows that are not settled: a job whose row is must not have a file
@@ -144,7 +144,27 @@ final class WorkerRecovery {
     let decision = recovery.decision
     try publishLines(of: row, decision)
     if decision.result != .leave { try results.publish(row.row.resultName, recorded) }
+    try noteNextLine(of: row, decision, recorded)
     return decision
+  }
+
+  /// A claimed job without a row.
+  private var withoutRow: SpoolRecovery.Decision {
+    SpoolRecovery(row: .none, active: .claimed, result: .absent, end: end).decision
+  }
+
+  /// An import that ended part-way is put away so that it goes on from there.
+  private func noteNextLine(
+    of row: Row, _ decision: SpoolRecovery.Decision, _ recorded: [UInt8]
+  ) throws {
+    switch (decision.active, decision.twin) {
+    case (.moveToFailed, _), (_, .moveToFailed):
+      let result = recorded.isEmpty ? try result(of: row) : recorded
+      if let line = ImportJobText.nextLine(afterResult: result) {
+        nextLines[row.row.identity] = line
+      }
+    default: return
+    }
   }
 
   /// The result that the ledger has recorded.
@@ -171,12 +191,16 @@ final class WorkerRecovery {
   private var batchEngines: [UInt64: Engine] = [:]
 
   private func put(
-    _ file: ClaimedName, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ file: ClaimedName, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try results.remove(file)
     case .moveToFailed(let replacing):
+      if let fromLine {
+        return try results.moveToFailed(file, fromLine: fromLine, replacing: replacing)
+      }
       guard let engine = batchEngines[file.sequence] else {
         return try results.moveToFailed(file, replacing: replacing)
       }
@@ -185,13 +209,19 @@ final class WorkerRecovery {
   }
 
   private func put(
-    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, _ results: ResultWriter
+    _ twin: TwinSearch.Place, away action: SpoolRecovery.FileAction, fromLine: Int?,
+    _ results: ResultWriter
   ) throws {
     switch action {
     case .leave: break
     case .remove: try layout.incoming(twin.lane).unlink(twin.job.text)
     case .moveToFailed(let replacing):
-      try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      if let fromLine {
+        try results.moveToFailed(
+          twin.job, from: twin.lane, fromLine: fromLine, replacing: replacing)
+      } else {
+        try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
+      }
     }
   }
 }

@@ -12,6 +12,10 @@ public struct WorkerSettings: Sendable {
   public var claimRules = ClaimRules()
   /// Seconds between two looks at directories that sent no event.
   public var rescan = 10.0
+  /// Seconds for which a job that nobody has seen is waited for.
+  public var afterTimeout = 86_400.0
+  /// Seconds for which the end of a job is remembered.
+  public var ledgerRetention = 604_800.0
   public var umask: UInt32 = 0o027
   var monitor = MetricsWriter.Settings()
   /// Seconds from which on a statement is a slow one.

@@ -102,6 +102,11 @@ struct ControlDecoder: Sendable {
     guard isPlain, let first = name.utf8.first, !".-".utf8.contains(first),
       name.utf8.count <= Self.fileNameBytesMax
     else { throw argument.expected(what) }
+    // It would stand in a result's place, or a result in its.
+    for suffix in [".json", ".jsonl", ".csv"] where name.hasSuffix(suffix) {
+      throw argument.misplaced(
+        "ends in \"\(suffix)\" like a result", hint: "call the copy something like main.db")
+    }
     return name
   }
 }

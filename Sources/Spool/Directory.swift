@@ -33,8 +33,11 @@ public final class Directory: Sendable {
   deinit { close(descriptor) }
 
   /// Opens a directory in this one.
-  public func directory(_ name: String) throws(FileError) -> Directory {
-    let opened = perform(.open, name) { Int(sluice_openat(descriptor, name, Self.flags, 0)) }
+  public func directory(
+    _ name: String, followingLinks: Bool = true
+  ) throws(FileError) -> Directory {
+    let flags = followingLinks ? Self.flags : Self.flags | O_NOFOLLOW
+    let opened = perform(.open, name) { Int(sluice_openat(descriptor, name, flags, 0)) }
     let child = Int32(try opened.get(.open, pathOf(name)))
     return Directory(descriptor: child, path: pathOf(name))
   }
@@ -203,6 +206,24 @@ extension Directory {
     if opened.errno == ENOENT { return nil }
     let file = file(Int32(try opened.get(.open, pathOf(name))), name)
     return try file.readAll()
+  }
+
+  /// The first bytes of `name`, at most `count`; nil where there is no such file.
+  public func head(
+    _ name: UnsafePointer<CChar>, bytes count: Int
+  ) throws(FileError) -> ArraySlice<UInt8>? {
+    let opened = tryOpen(name)
+    if opened.errno == ENOENT { return nil }
+    let file = file(Int32(try opened.get(.open, pathOf(name))), name)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    defer { buffer.deallocate() }
+    var filled = 0
+    while filled < count {
+      let got = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      if got == 0 { break }
+      filled += got
+    }
+    return Array(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))[...]
   }
 
   /// Replaces `name` by a file with this content, whole and durable, through the scratch `.NAME.tmp`.

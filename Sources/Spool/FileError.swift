@@ -48,6 +48,8 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  public var isFull: Bool { errno == ENOSPC || errno == EDQUOT }
+
   private static func hint(for errno: Int32) -> String? {
     switch errno {
     case ENOSPC, EDQUOT: "make room; the work goes on by itself"

@@ -14,7 +14,9 @@ public struct DecodedJob: Sendable, Equatable {
 /// Any thread; holds nothing but its tables.
 public struct JobDecoder: Sendable {
   /// What the worker has the machinery for.
-  public static let supported: Set<JobFeature> = []
+  public static let supported: Set<JobFeature> = [
+    .expires, .notBefore, .after, .cache, .control, .jsonlResult, .csvResult, .importFile,
+  ]
 
   /// The fields whose meaning depends on each other, as far as they are there.
   private struct Parts {

@@ -39,6 +39,20 @@ public struct ResultWriter: Sendable {
     try ScratchFile(layout.results, name)
   }
 
+  /// Removes what a worker that was killed was writing; before anything is written.
+  public func removeScratch() throws(FileError) {
+    for directory in [layout.results, layout.failed] {
+      var reader = try DirectoryReader(directory)
+      while let entry = try reader.next() {
+        let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
+        guard name.first == UInt8(ascii: "."), name.suffix(4).elementsEqual(".tmp".utf8) else {
+          continue
+        }
+        try directory.unlink(entry.name)
+      }
+    }
+  }
+
   /// Takes a result of an earlier job of that name away, which the next one does not replace.
   public func withdraw(_ name: String) throws(FileError) { try layout.results.unlink(name) }
 
@@ -61,6 +75,41 @@ public struct ResultWriter: Sendable {
   public func moveToFailed(_ name: ClaimedName, replacing: Bool = true) throws(FileError) {
     let text = name.text
     try Self.moveToFailed(text, in: layout.active, name.job, layout, replacing: replacing)
+  }
+
+  /// The same for an import that ended part-way: `failed/NAME` goes on at that line.
+  public func moveToFailed(
+    _ name: ClaimedName, fromLine line: Int, replacing: Bool = true
+  ) throws(FileError) {
+    try moveToFailed(
+      name.text, in: layout.active, name.job, fromLine: line, replacing: replacing)
+  }
+
+  /// The same for its file that came back to `incoming/`.
+  public func moveToFailed(
+    _ job: JobName, from lane: IncomingLane, fromLine line: Int, replacing: Bool = true
+  ) throws(FileError) {
+    try moveToFailed(
+      job.text, in: layout.incoming(lane), job, fromLine: line, replacing: replacing)
+  }
+
+  private func moveToFailed(
+    _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int, replacing: Bool
+  ) throws(FileError) {
+    guard let text = try directory.contents(name),
+      let changed = ImportJobText.setting(fromLine: line, in: text)
+    else {
+      return try Self.moveToFailed(name, in: directory, job, layout, replacing: replacing)
+    }
+    let standing = try layout.failed.status(job.text)
+    if replacing || standing == nil {
+      var scratch = try beginFailed(job)
+      try scratch.write(changed)
+      // The file it is made from goes, and with it the only other copy.
+      try scratch.sync()
+      try scratch.publish()
+    }
+    try directory.unlink(name)
   }
 
   /// The same for a file that came back to `incoming/`.
@@ -113,7 +162,7 @@ public struct ResultWriter: Sendable {
 
 /// A file being written under a hidden name, which appears under its own when it is published and
 /// not at all when it is not.
-public struct ScratchFile: ~Copyable {
+public struct ScratchFile: ~Copyable, Sendable {
   private let directory: Directory
   private let name: String
   private let scratch: String
@@ -121,12 +170,15 @@ public struct ScratchFile: ~Copyable {
   private let isResult: Bool
   private var isPublished = false
 
-  init(_ directory: Directory, _ name: String, isResult: Bool = true) throws(FileError) {
+  /// - Parameter scratch: its name until it is published, which begins with a dot.
+  init(
+    _ directory: Directory, _ name: String, scratch: String? = nil, isResult: Bool = true
+  ) throws(FileError) {
     self.isResult = isResult
     self.directory = directory
     self.name = name
-    scratch = "." + name + ".tmp"
-    file = try directory.create(scratch)
+    self.scratch = scratch ?? "." + name + ".tmp"
+    file = try directory.create(self.scratch)
   }
 
   deinit {

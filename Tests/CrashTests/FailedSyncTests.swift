@@ -55,7 +55,8 @@
         #expect(eventually { worker.isReady })
         try dropAll(on: spool)
         #expect(eventually { worker.child.errors.contains("results may not be durable") })
-        #expect(try eventually { try spool.activeJobs.isEmpty && spool.parsedResult("c.json") != nil })
+        #expect(
+          try eventually { try spool.activeJobs.isEmpty && spool.parsedResult("c.json") != nil })
         #expect(try eventually { try lockText(spool).contains("clean=0\ndoubt=0\n") })
         #expect(worker.stop() == .exited(0))
         try expectAll(spool)

@@ -91,7 +91,7 @@ import Testing
       (#"{"statements":[{"sql":"x"}],"expect":{"rows":1}}"#, "/expect", "beside \"statements\""),
       (#"{"statements":[{"sql":"x","id":"a"}]}"#, "/statements/0/id", "in a statement"),
       (#"{"params":[1]}"#, "/params", #"has no "sql" beside it"#),
-      ("{}", "", #"exactly one of "sql", "statements", found none"#),
+      ("{}", "", #"exactly one of "sql", "statements""#),
       ("[]", "", "expected a JSON object as a job, found an empty array"),
       (#"{"sql":"x","id":""}"#, "/id", "a string of 1 to 200 bytes, found \"\""),
       (#"{"sql":"x","id":7}"#, "/id", "found 7"),
@@ -102,7 +102,10 @@ import Testing
       (#"{"sql":"x","timeout":9e999}"#, "/timeout", "found 9e999"),
       (#"{"sql":"x","retries":1.0}"#, "/retries", "found 1.0"),
       (#"{"sql":"x","retries":-1}"#, "/retries", "at least 0"),
-      (#"{"sql":"x","result":{"format":"csv"}}"#, "/result/format", "must be \"json\""),
+      (
+        #"{"sql":"x","result":{"format":"xml"}}"#, "/result/format",
+        #"must be one of "json", "jsonl", "csv""#
+      ),
       (#"{"sql":"x","result":{"max_row":1}}"#, "/result/max_row", "in \"result\""),
       (#"{"sql":"x","result":{"objects":1}}"#, "/result/objects", "true or false, found 1"),
       (#"{"sql":"x","a/b":1}"#, "/a~1b", #"unknown field "a/b" in a job"#),

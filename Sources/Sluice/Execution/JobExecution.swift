@@ -12,6 +12,9 @@ struct ExecutedStatements {
   var changes: Int64?
   /// Some statement is one that returns rows.
   var returnsRows = false
+  /// Of all statements of a read, as they were when they had run.
+  var traits: StatementTraits = []
+  var use = TableUse()
 }
 
 /// Runs the statements of one job on one connection, inside a transaction that its caller began
@@ -34,6 +37,8 @@ struct JobExecution {
   private let job: Job
   private let settings: Settings
   private let timeout: Double
+  /// Where a read's rows go that are many; nil for a write.
+  private let output: ReadOutput?
   private var captured: CapturedValues
   private var writer: JSONWriter
   private var statementIndex = 0
@@ -41,9 +46,12 @@ struct JobExecution {
   private var hasChangedRows = false
   private var changes: Int64 = 0
   private var returnsRows = false
+  private var readTraits: StatementTraits = []
+  private var readUse = TableUse()
 
-  init(_ job: Job, settings: Settings, reusing buffer: [UInt8] = []) {
+  init(_ job: Job, settings: Settings, output: ReadOutput? = nil, reusing buffer: [UInt8] = []) {
     self.job = job
+    self.output = output
     self.settings = settings
     timeout = job.timeout ?? settings.queryTimeout
     captured = CapturedValues(neededBy: job.statements)
@@ -53,6 +61,9 @@ struct JobExecution {
   /// - Throws: why it ended early; what it did so far is still there to be rolled back, or gone
   ///   with the transaction where `connection.isAutocommit` says so.
   mutating func run(on connection: borrowing Connection) throws(JobStop) -> ExecutedStatements {
+    if job.result.format != .json, output == nil {
+      throw .rejected(.misplacedFormat(job.result.format, "a write", statement: nil))
+    }
     writer.beginArray()
     for statement in job.statements {
       do throws(JobStop) {
@@ -65,7 +76,8 @@ struct JobExecution {
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
       setPragma: traits.contains(.settingPragma),
-      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows)
+      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows,
+      traits: readTraits, use: readUse)
   }
 
   private mutating func run(
@@ -85,12 +97,27 @@ struct JobExecution {
       }
       isFirst = false
       try admit(prepared)
+      if job.result.format != .json { try checkFits(prepared, of: statement.sql, end, connection) }
       try execute(prepared, statement, range, on: connection)
       statementIndex += 1
     }
     if isFirst, offset == 0 {
       throw .rejected(
         .badParameters("there is no statement in the SQL", statement: statementIndex))
+    }
+  }
+
+  /// A file of rows holds those of one statement.
+  private func checkFits(
+    _ prepared: Statement, of sql: String, _ end: Int, _ connection: borrowing Connection
+  ) throws(JobStop) {
+    if prepared.columnCount == 0 {
+      throw .rejected(
+        .misplacedFormat(
+          job.result.format, "a statement that returns no rows", statement: statementIndex))
+    }
+    if try prepare(sql, from: end, on: connection) != nil {
+      throw .rejected(.misplacedFormat(job.result.format, "several statements", statement: nil))
     }
   }
 
@@ -148,7 +175,8 @@ struct JobExecution {
     }
     writer.beginObject()
     var output = StatementOutput(
-      index: statementIndex, options: job.result, isRead: settings.subject == .reader)
+      index: statementIndex, options: job.result, isRead: settings.subject == .reader,
+      file: try rowFile())
     var isDone = false
     defer {
       settings.monitor?.record(
@@ -167,7 +195,8 @@ struct JobExecution {
         }
       }
     }
-    output.finish(&writer)
+    try output.finish(&writer)
+    if settings.subject == .reader { note(prepared) }
     if prepared.columnCount > 0 { returnsRows = true }
     changes += output.changes
     if prepared.traits.contains(.writesRows) {
@@ -179,6 +208,22 @@ struct JobExecution {
     writer.endObject()
     isDone = true
     if let expect = statement.expect { try output.check(expect) }
+  }
+
+  private mutating func note(_ read: Statement) {
+    readTraits.formUnion(read.traits)
+    // A plan may be another one on the same data.
+    if read.isExplain { readTraits.insert(.volatile) }
+    readUse.formUnion(read.use)
+  }
+
+  private func rowFile() throws(JobStop) -> RowFile? {
+    let format = job.result.format
+    guard format != .json, let output else { return nil }
+    guard let file = RowFile(format, output) else {
+      throw .rejected(.misplacedFormat(format, "a place without files", statement: nil))
+    }
+    return file
   }
 
   /// `changes()` would otherwise tell the last job's count: a DELETE of no rows makes it 0.
@@ -245,6 +290,7 @@ struct JobExecution {
             statement: statementIndex,
             hint: "return fewer rows or columns, or read them with a job of its own"))
       }
+      try self.output?.offer(&writer.bytes)
       return goesOn
     } catch {
       rowStop = error

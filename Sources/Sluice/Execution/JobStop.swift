@@ -150,6 +150,16 @@ extension JobError {
       hint: hint?.isEmpty == true ? nil : hint)
   }
 
+  static func misplacedFormat(
+    _ format: ResultFormat, _ what: String, statement: Int?
+  ) -> JobError {
+    JobError(
+      .request, SluiceCode.badJob,
+      "\"format\": \"\(format.rawValue)\" is for one read that returns rows, not for \(what)",
+      statement: statement, pointer: "/result/format",
+      hint: "leave \"format\" out, or read the rows with a job of its own")
+  }
+
   static func badParameters(_ message: String, statement: Int, hint: String? = nil) -> JobError {
     JobError(.request, SluiceCode.badJob, message, statement: statement, hint: hint)
   }

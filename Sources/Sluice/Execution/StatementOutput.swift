@@ -6,6 +6,7 @@ struct StatementOutput {
   private let index: Int
   private let options: ResultOptions
   private let isRead: Bool
+  private var file: RowFile?
   private var names: [String]?
   private var isTruncated = false
   private var firstValue: Value?
@@ -13,10 +14,12 @@ struct StatementOutput {
   /// Rows inserted, updated or deleted, over all runs of the statement.
   var changes: Int64 = 0
 
-  init(index: Int, options: ResultOptions, isRead: Bool) {
+  /// - Parameter file: where the rows go instead of the result.
+  init(index: Int, options: ResultOptions, isRead: Bool, file: RowFile? = nil) {
     self.index = index
     self.options = options
     self.isRead = isRead
+    self.file = file
   }
 
   /// Adds the current row.
@@ -29,17 +32,10 @@ struct StatementOutput {
       isTruncated = true
       return !isRead
     }
-    if options.objects {
-      writer.beginObject()
-      for (column, name) in (names ?? []).enumerated() {
-        writer.key(name)
-        writer.value(of: row, column)
-      }
-      writer.endObject()
+    if file != nil {
+      try file?.add(row)
     } else {
-      writer.beginArray()
-      for column in 0..<row.columnCount { writer.value(of: row, column) }
-      writer.endArray()
+      writer.row(row, names: options.objects ? names : nil)
     }
     return true
   }
@@ -61,7 +57,7 @@ struct StatementOutput {
     for name in names { writer.string(name) }
     writer.endArray()
     writer.key("rows")
-    writer.beginArray()
+    if file == nil { writer.beginArray() } else { file?.begin(names, asObjects: options.objects) }
     guard options.objects, Set(names).count < names.count else { return }
     let twice = names.first { name in names.filter { $0 == name }.count > 1 } ?? ""
     throw .rejected(
@@ -71,9 +67,9 @@ struct StatementOutput {
   }
 
   /// Closes what `begin` opened.
-  func finish(_ writer: inout JSONWriter) {
+  mutating func finish(_ writer: inout JSONWriter) throws(JobStop) {
     guard names != nil else { return }
-    writer.endArray()
+    if file == nil { writer.endArray() } else { try file?.finish(&writer) }
     if isTruncated { writer.field("truncated", true) }
   }
 
@@ -121,18 +117,35 @@ extension Value {
 }
 
 extension JSONWriter {
+  /// The current row as an array, or as an object where there are names.
+  mutating func row(_ row: Statement, names: [String]?) {
+    if let names {
+      beginObject()
+      for (column, name) in names.enumerated() {
+        key(name)
+        value(of: row, column)
+      }
+      endObject()
+    } else {
+      beginArray()
+      for column in 0..<row.columnCount { value(of: row, column) }
+      endArray()
+    }
+  }
+
   mutating func value(of row: Statement, _ column: Int) {
     switch row.storageClass(column) {
     case .null: null()
     case .integer: integer(row.integer(column))
     case .real: real(row.real(column))
     case .text:
-      if case .text(let text) = row.value(column) {
-        string(text)
-      } else {
-        // Not UTF-8, so it cannot be a JSON string.
-        blob(row.bytes(column))
+      let isText = row.withBytes(column) { text -> Bool in
+        guard UTF8Text.isValid(text) else { return false }
+        string(utf8: text)
+        return true
       }
+      // What is not UTF-8 cannot be a JSON string.
+      if !isText { blob(row.bytes(column)) }
     case .blob: blob(row.bytes(column))
     }
   }

@@ -34,6 +34,11 @@ public struct Job: Sendable, Equatable {
 
   public init(body: JobBody) { self.body = body }
 
+  /// What an import asks for, or nil.
+  public var importRequest: ImportRequest? {
+    if case .importFile(let request) = body { request } else { nil }
+  }
+
   /// The statements of a transaction; empty for an import or a command.
   public var statements: [JobStatement] {
     get { if case .transaction(let statements) = body { statements } else { [] } }
@@ -43,8 +48,8 @@ public struct Job: Sendable, Equatable {
   /// Whether it is read while it runs.
   public var isStreamed: Bool {
     switch body {
-    case .script, .batch: true
-    case .transaction, .importFile, .control: false
+    case .script, .batch, .importFile: true
+    case .transaction, .control: false
     }
   }
 }

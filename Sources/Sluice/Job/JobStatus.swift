@@ -1,5 +1,5 @@
 /// How a job ended.
-public enum JobStatus: Int64, Sendable {
+public enum JobStatus: Int64, Sendable, CaseIterable {
   case done = 0
   /// Its SQL does not compile, or it ran and was rolled back.
   case failed = 1
@@ -17,5 +17,11 @@ public enum JobStatus: Int64, Sendable {
     case .expired: "expired"
     case .cancelled: "cancelled"
     }
+  }
+
+  /// The status of that exact word, or nil.
+  public init?(name: some StringProtocol) {
+    guard let match = JobStatus.allCases.first(where: { $0.name == name }) else { return nil }
+    self = match
   }
 }

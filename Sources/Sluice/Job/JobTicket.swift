@@ -8,6 +8,8 @@ public final class JobTicket: Sendable {
   public let name: String
   /// Of the file it came from; kept in the ledger for the recovery after a power failure.
   public let identity: FileIdentity
+  /// `ContentHash` of what makes two jobs of one id the same: an import's `from_line` is left out.
+  public let idHash: UInt64
   public let job: Job
   /// The priority it waits with.
   public let priority: Priority
@@ -15,8 +17,9 @@ public final class JobTicket: Sendable {
 
   public init(
     sequence: Int64, name: String, identity: FileIdentity, job: Job, priority: Priority,
-    arrived: Timestamp
+    arrived: Timestamp, idHash: UInt64? = nil
   ) {
+    self.idHash = idHash ?? identity.hash
     self.sequence = sequence
     self.name = name
     self.identity = identity

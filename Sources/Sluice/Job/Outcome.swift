@@ -11,10 +11,16 @@ public struct Outcome: Sendable {
   public var ticket: JobTicket
   public var status: JobStatus
   public var durability: Durability
-  /// The whole result document.
+  /// The whole result document; empty where `streamed` is that.
   public var result: [UInt8]
+  /// What was too long for memory.
+  public var streamed: StreamedResult?
 
-  public init(ticket: JobTicket, status: JobStatus, durability: Durability, result: [UInt8]) {
+  public init(
+    ticket: JobTicket, status: JobStatus, durability: Durability, result: [UInt8],
+    streamed: StreamedResult? = nil
+  ) {
+    self.streamed = streamed
     self.ticket = ticket
     self.status = status
     self.durability = durability

@@ -14,10 +14,14 @@ public struct ResultDocument: Sendable {
   public var duplicateOf: String?
   /// JSON text of an array.
   public var statements: [UInt8]?
+  /// JSON text of the members that tell of an import's rows.
+  public var importTotals: [UInt8]?
   /// How the lines of a batch ended.
   public var lines: LineCounts?
   public var script: ScriptTotals?
   public var error: JobError?
+  /// What a command did, under its own name: JSON text.
+  public var details: (name: String, json: [UInt8])?
   public var arrived: Timestamp
   /// nil where nothing ran.
   public var started: Timestamp?
@@ -46,6 +50,27 @@ public struct ResultDocument: Sendable {
     var buffer: [UInt8] = []
     buffer.reserveCapacity(512 + (statements?.count ?? 0) + (meta?.count ?? 0))
     var writer = JSONWriter(reusing: buffer)
+    writeHead(&writer)
+    if let statements {
+      writer.member("\"statements\":")
+      writer.bytes += statements
+    }
+    writeTail(&writer)
+    return writer.bytes
+  }
+
+  /// What comes before the statements, and what after them, where those are written elsewhere.
+  func renderedAround() -> (head: [UInt8], tail: [UInt8]) {
+    var writer = JSONWriter()
+    writeHead(&writer)
+    writer.member("\"statements\":")
+    let head = writer.bytes
+    writer.bytes.removeAll()
+    writeTail(&writer)
+    return (head, writer.bytes)
+  }
+
+  private func writeHead(_ writer: inout JSONWriter) {
     writer.beginObject()
     writer.member("\"job\":")
     writer.value(job)
@@ -67,18 +92,21 @@ public struct ResultDocument: Sendable {
     writer.field("attempts", attempts)
     writer.field("commit", commit)
     writer.field("duplicate_of", duplicateOf)
-    if let statements {
-      writer.member("\"statements\":")
-      writer.bytes += statements
-    }
+  }
+
+  private func writeTail(_ writer: inout JSONWriter) {
     if let lines { write(lines, &writer) }
     if let script { write(script, &writer) }
+    if let details {
+      writer.key(details.name)
+      writer.raw(details.json)
+    }
+    if let importTotals { writer.raw(importTotals) }
     if let error { writer.error(error) }
     writeTimes(&writer)
     writer.member(cached ? "\"cached\":true" : "\"cached\":false")
     writer.endObject()
     writer.newline()
-    return writer.bytes
   }
 
   private func writeTimes(_ writer: inout JSONWriter) {

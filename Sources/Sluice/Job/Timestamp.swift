@@ -15,13 +15,24 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
   }
 
+  /// The kernel's clock of the last tick, which gives files their times; some milliseconds behind
+  /// `now`.
+  public static func coarse() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME_COARSE, &time)
+    return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.nanoseconds < right.nanoseconds
   }
 
-  /// Seconds from `earlier` to this instant; negative where the clock was set back.
+  /// Seconds from `earlier` to this instant; negative where the clock was set back. Of instants too
+  /// far apart to be exact (a job may name any) it is about that.
   public func seconds(since earlier: Timestamp) -> Double {
-    Double(nanoseconds - earlier.nanoseconds) / 1e9
+    let (gap, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
+    if overflow { return Double(nanoseconds) / 1e9 - Double(earlier.nanoseconds) / 1e9 }
+    return Double(gap) / 1e9
   }
 
   /// This instant moved by `seconds`, saturating at the ends of the range.

@@ -26,23 +26,15 @@ final class StatementRecorder: Sendable {
   /// Notes one run.
   /// - Parameter text: of the statement; looked at only where it is not known yet, or slow.
   func record(_ statement: Statement, _ text: StatementText, _ run: StatementRun) {
-    let generation = monitor.generation
     let full = buffer.withLock { state -> SampleBuffer.Content? in
-      if state.generation != generation {
-        state.tags.removeAll(keepingCapacity: true)
-        state.generation = generation
-      }
-      if statement.tag >> 32 == generation {
+      renew(&state)
+      if statement.tag >> 32 == state.generation {
         state.content.uses.reused += 1
       } else {
         state.content.uses.compiled += 1
         statement.tag = tag(of: text.fingerprint, &state)
       }
-      var sample = StatementSample(tag: statement.tag, nanoseconds: run.nanoseconds)
-      sample.rows = UInt32(clamping: run.rows)
-      sample.changes = run.changes
-      sample.isError = run.isError
-      return add(sample, &state)
+      return add(StatementSample(tag: statement.tag, run), &state)
     }
     if let full { monitor.merge(full) }
     if run.nanoseconds >= monitor.slowNanoseconds {
@@ -50,9 +42,37 @@ final class StatementRecorder: Sendable {
     }
   }
 
+  /// Notes one run of a script's statement, by its own fingerprint only if it was no quick one.
+  func record(scripted text: UnsafeBufferPointer<UInt8>, job: String, _ run: StatementRun) {
+    let isQuick = run.nanoseconds < Self.quickNanoseconds
+    let full = buffer.withLock { state -> SampleBuffer.Content? in
+      renew(&state)
+      let fingerprint = isQuick ? .scripted : StatementFingerprint(of: text)
+      return add(StatementSample(tag: tag(of: fingerprint, &state), run), &state)
+    }
+    if let full { monitor.merge(full) }
+    guard run.nanoseconds >= monitor.slowNanoseconds else { return }
+    let start = UnsafeBufferPointer(rebasing: text.prefix(StatementFingerprint.sourceMax))
+    let sql = String(decoding: start, as: UTF8.self)
+    monitor.add(
+      SlowStatement(StatementText(sql: sql, range: 0..<sql.utf8.count, job: job), run))
+  }
+
+  /// A fingerprint costs some 1 µs.
+  private static let quickNanoseconds: Int64 = 100_000
+
+  /// Forgets tags that may be out of date.
+  private func renew(_ state: inout State) {
+    let generation = monitor.generation
+    if state.generation == generation { return }
+    state.tags.removeAll(keepingCapacity: true)
+    state.generation = generation
+  }
+
   /// Notes that the cache had the result of a read.
   func recordCacheHit(_ text: StatementText) {
     let full = buffer.withLock { state -> SampleBuffer.Content? in
+      renew(&state)
       var sample = StatementSample(tag: tag(of: text.fingerprint, &state), nanoseconds: 0)
       sample.isCacheHit = true
       return add(sample, &state)
@@ -134,6 +154,15 @@ struct StatementText: Sendable {
   }
 }
 
+extension StatementSample {
+  init(tag: UInt64, _ run: StatementRun) {
+    self.init(tag: tag, nanoseconds: run.nanoseconds)
+    rows = UInt32(clamping: run.rows)
+    changes = run.changes
+    isError = run.isError
+  }
+}
+
 /// How one run of a statement went.
 struct StatementRun: Sendable {
   var nanoseconds: Int64
@@ -164,7 +193,7 @@ struct MonitorSink: Sendable {
       switch stop {
       case _ where isDone: false
       case nil, .timeout: true
-      case .groupWindow, .cancelled, .preempted, .stopping: false
+      case .groupWindow, .cancelled, .preempted, .stopping, .expired: false
       }
     recorder.record(
       statement, StatementText(sql: sql, range: range, job: job),

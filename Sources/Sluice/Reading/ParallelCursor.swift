@@ -4,6 +4,8 @@ import SQLite
 struct ParallelCursor {
   enum End {
     case ended(JobStatus, statements: [UInt8]?, error: JobError?)
+    /// What it returns could not be kept.
+    case notKept(StorageFailure)
     /// It is a write after all.
     case needsWriter
     /// The worker stops; the job stays unfinished.
@@ -22,10 +24,14 @@ struct ParallelCursor {
   private static let longRun = 0.002
 
   /// - Parameters:
+  ///   - output: where rows go that are many; not finished here.
+  ///   - filling: given the result, if it is done and in memory.
   ///   - onLongRun: called, on this thread, when the job turns out to be a long one.
   ///   - runs: told what stops the job while it runs, and nil when it has ended.
   func run(
-    _ ticket: JobTicket, onLongRun: @escaping () -> Void, runs: (Interrupt?) -> Void
+    _ ticket: JobTicket, output: ReadOutput, filling: DatabaseCache.Filling?,
+    onLongRun: @escaping () -> Void,
+    runs: (Interrupt?) -> Void
   ) -> End {
     let pooled: PooledConnection
     do throws(JobError) {
@@ -40,18 +46,24 @@ struct ParallelCursor {
     defer { runs(nil) }
     do throws(JobStop) {
       let executed = try execute(
-        ticket.job, on: pooled.connection, MonitorSink(pooled.recorder, job: ticket.name))
+        ticket.job, output, on: pooled.connection,
+        MonitorSink(pooled.recorder, job: ticket.name))
       pool.release(pooled, .reuse)
+      if !output.holdsResult {
+        filling?.store(executed.json, traits: executed.traits, use: executed.use)
+      }
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
       let verdict = leave(pooled.connection, after: error)
       pool.release(pooled, verdict)
+      if let failure = output.failure { return .notKept(failure) }
       return end(error)
     }
   }
 
   private func execute(
-    _ job: Job, on connection: borrowing Connection, _ monitor: MonitorSink?
+    _ job: Job, _ output: ReadOutput, on connection: borrowing Connection,
+    _ monitor: MonitorSink?
   ) throws(JobStop) -> ExecutedStatements {
     let isSingle = job.statements.count == 1
     do throws(SQLiteError) {
@@ -66,7 +78,7 @@ struct ParallelCursor {
       job,
       settings: JobExecution.Settings(
         queryTimeout: configuration.queryTimeout, returningLimit: .max, subject: .reader,
-        unshareable: [], monitor: monitor))
+        unshareable: [], monitor: monitor), output: output)
     let executed = try execution.run(on: connection)
     if !connection.isAutocommit {
       do throws(SQLiteError) {
@@ -97,6 +109,7 @@ struct ParallelCursor {
     case .environment(let error): .ended(.failed, statements: nil, error: JobError(error))
     case .needsWriter, .needsOwnConnection: .needsWriter
     case .interrupted(.cancelled): .ended(.cancelled, statements: nil, error: .cancelled)
+    case .interrupted(.expired): .ended(.expired, statements: nil, error: .expired)
     case .interrupted: .stopped
     }
   }

@@ -29,11 +29,13 @@ final class ReaderThreads: Sendable {
     let since: MonotonicTime
   }
 
-  /// Outcomes handed on at once.
+  /// Outcomes handed on at once, and the bytes of their results.
   private static let batch = 64
+  private static let bytesMax = 1 << 20
 
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
+  private let store: (any RowStore)?
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
@@ -41,12 +43,14 @@ final class ReaderThreads: Sendable {
   private let state: Monitor<State>
 
   init(
-    _ configuration: EngineConfiguration, pool: ConnectionPool, observer: any RunObserver,
+    _ configuration: EngineConfiguration, pool: ConnectionPool, store: (any RowStore)?,
+    observer: any RunObserver,
     deliver: @escaping @Sendable ([Outcome]) -> Void,
     passToWriter: @escaping @Sendable (JobTicket) -> Void
   ) {
     self.configuration = configuration
     self.pool = pool
+    self.store = store
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
@@ -96,6 +100,37 @@ final class ReaderThreads: Sendable {
     state.withLock { $0.threads.append(thread) }
   }
 
+  /// Takes a job that waits back.
+  func withdraw(sequence: Int64) -> JobTicket? {
+    state.withLock { state in
+      let read = state.scheduler.remove(key: UInt64(sequence))
+      if read != nil { state.unanswered -= 1 }
+      return read?.ticket
+    }
+  }
+
+  /// Takes all jobs back that wait and that `isMeant` accepts.
+  func withdraw(_ isMeant: (JobTicket) -> Bool) -> [JobTicket] {
+    state.withLock { state in
+      let reads = state.scheduler.removeAll { isMeant($0.ticket) }
+      state.unanswered -= reads.count
+      return reads.map(\.ticket)
+    }
+  }
+
+  /// Stops the job if a statement of it runs at this moment.
+  func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
+    state.withLock { state in
+      for running in state.running.values where running.ticket.sequence == sequence {
+        running.interrupt.stop(reason)
+      }
+    }
+  }
+
+  func tune(_ configuration: SchedulerConfiguration) {
+    state.withLock { $0.scheduler.configuration = configuration }
+  }
+
   /// Ends the threads; running reads are stopped and stay unfinished.
   func stop() {
     let threads = state.withLock { state in
@@ -125,9 +160,9 @@ final class ReaderThreads: Sendable {
       observer.reader(slot, starts: ticket.sequence)
       let outcome = answer(ticket, slot: slot, onLongRun: onLongRun)
       observer.readerRests(slot)
-      if let outcome { done.outcomes.append(outcome) }
+      if let outcome { done.add(outcome) }
       if outcome == nil { state.withLock { $0.unanswered -= 1 } }
-      if done.outcomes.count >= Self.batch { hand(done) }
+      if done.outcomes.count >= Self.batch || done.bytes >= Self.bytesMax { hand(done) }
     }
     hand(done)
   }
@@ -135,7 +170,7 @@ final class ReaderThreads: Sendable {
   private func hand(_ done: DoneReads) {
     let outcomes = done.outcomes
     if outcomes.isEmpty { return }
-    done.outcomes.removeAll(keepingCapacity: true)
+    done.removeAll()
     deliver(outcomes)
     state.withLock { $0.unanswered -= outcomes.count }
   }
@@ -180,45 +215,23 @@ final class ReaderThreads: Sendable {
   private func answer(
     _ ticket: JobTicket, slot: Int, onLongRun: @escaping () -> Void
   ) -> Outcome? {
-    let started = Timestamp.now()
     let clock = MonotonicTime.now()
-    var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
-    while true {
-      attempt.started()
-      let cursor = ParallelCursor(configuration, pool: pool)
-      let end = cursor.run(ticket, onLongRun: onLongRun) { interrupt in
+    let run = ReadRun(
+      ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
+      runs: { [self] interrupt in
         state.withLock { state in
           state.running[slot] = interrupt.map {
             Running(ticket: ticket, interrupt: $0, since: clock)
           }
           if state.isStopping { interrupt?.stop(.stopping) }
         }
-      }
-      switch end {
-      case .ended(let status, let statements, let error):
-        if let error, error.retryable,
-          case .retry(let delay) = attempt.failed(
-            retryable: true, random: .random(in: 0..<1))
-        {
-          onLongRun()
-          if rest(delay) { return nil }
-          continue
-        }
-        let ran = MonotonicTime.now().seconds(since: clock)
-        var document = ResultDocument(
-          of: ticket, status: status, finished: started.advanced(bySeconds: ran))
-        document.attempts = attempt.attempts
-        document.started = status == .rejected ? nil : started
-        document.ran = ran
-        document.statements = statements
-        document.error = error
-        return Outcome(
-          ticket: ticket, status: status, durability: .resultFile, result: document.rendered())
-      case .needsWriter:
-        passToWriter(ticket)
-        return nil
-      case .stopped: return nil
-      }
+      }, rest: { [self] in rest($0) })
+    switch run.answer() {
+    case .outcome(let outcome): return outcome
+    case .needsWriter:
+      passToWriter(ticket)
+      return nil
+    case .stopped: return nil
     }
   }
 
@@ -231,5 +244,18 @@ final class ReaderThreads: Sendable {
 
 /// Outcomes of one reader's thread that are still to be handed on; confined to it.
 private final class DoneReads {
-  var outcomes: [Outcome] = []
+  private(set) var outcomes: [Outcome] = []
+  private(set) var bytes = 0
+
+  func add(_ outcome: Outcome) {
+    outcomes.append(outcome)
+    bytes += outcome.result.count
+    // What a small file of rows holds is still in memory.
+    if outcome.streamed != nil { bytes += ReadOutput.piece }
+  }
+
+  func removeAll() {
+    outcomes.removeAll(keepingCapacity: true)
+    bytes = 0
+  }
 }

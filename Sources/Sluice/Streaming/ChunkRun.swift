@@ -9,8 +9,9 @@ enum LineStop {
 
 /// The lines of one transaction.
 struct ChunkRun {
-  /// Lines of a chunk: about a thousand pages of WAL where each touches one of its own.
-  private static let linesMax = 1000
+  /// Lines of a chunk: a thousand or two pages of WAL where each touches one of its own; simple ones
+  /// fill about the window.
+  private static let linesMax = 2000
   /// Bytes of a chunk's results, above which no further line begins.
   private static let resultBytesMax = 1 << 20
 
@@ -57,9 +58,8 @@ struct ChunkRun {
     }
     while !isFull {
       // Noticed by a running statement only if it runs for long.
-      if session.connection.interrupt.reason == .cancelled {
-        return .lost(.interrupted(.cancelled))
-      }
+      let reason = session.connection.interrupt.reason
+      if let reason, EarlyEnd(reason) != nil { return .lost(.interrupted(reason)) }
       guard let line = try reader.next() else {
         isLast = true
         break

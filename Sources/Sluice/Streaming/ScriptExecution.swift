@@ -18,6 +18,7 @@ public struct ScriptTotals: Sendable, Equatable {
 /// began and will end.
 struct ScriptExecution {
   private let job: Job
+  private let name: String
   private let timeout: Double
   private let returningLimit: Int
   private(set) var totals = ScriptTotals()
@@ -31,8 +32,11 @@ struct ScriptExecution {
 
   private let transactions: TransactionManager
 
-  init(_ job: Job, _ configuration: EngineConfiguration, _ transactions: TransactionManager) {
-    self.job = job
+  init(
+    _ ticket: JobTicket, _ configuration: EngineConfiguration, _ transactions: TransactionManager
+  ) {
+    job = ticket.job
+    name = ticket.name
     self.transactions = transactions
     timeout = job.timeout ?? configuration.queryTimeout
     returningLimit = configuration.returningLimit
@@ -101,13 +105,30 @@ struct ScriptExecution {
     guard let compiled, !compiled.traits.contains(.transactionControl) else { return }
     try admit(compiled, isFirst: isFirst)
     if compiled.traits.contains(.counters) { try forgetChanges(connection) }
-    try execute(compiled, connection)
+    do throws(JobStop) {
+      let changes = totals.changes
+      try execute(compiled, connection)
+      note(statement, since: started, changes: totals.changes - changes, isError: false)
+    } catch {
+      note(statement, since: started, changes: 0, isError: true)
+      throw error
+    }
     if compiled.traits.contains(.schemaChange), ReservedTarget.isMentioned(in: statement.text) {
       // At the end this would be found too, but not where.
       try transactions.check(changedSchema: true, setPragma: false, on: connection)
     }
     totals.statements += 1
     index += 1
+  }
+
+  private func note(
+    _ statement: ScriptStatement, since started: MonotonicTime, changes: Int64, isError: Bool
+  ) {
+    transactions.recorder?.record(
+      scripted: statement.text, job: name,
+      StatementRun(
+        nanoseconds: MonotonicTime.now().nanoseconds - started.nanoseconds, rows: 0,
+        changes: changes, isError: isError))
   }
 
   private mutating func admit(_ statement: Statement, isFirst: Bool) throws(JobStop) {
@@ -173,7 +194,7 @@ struct ScriptExecution {
       throw rowStop ?? stop(error, connection)
     }
     try output.end(statement, &writer)
-    output.finish(&writer)
+    try output.finish(&writer)
     if statement.traits.contains(.writesRows) { writer.field("changes", output.changes) }
     writer.endObject()
   }

@@ -77,6 +77,7 @@ struct ScriptTransaction {
     inbox.starts(write, interrupt: session.connection.interrupt)
     defer { inbox.rests() }
     session.connection.resetCounters()
+    session.transactions.jobsBegun += 1
     if let hash,
       let known = try session.transactions.knownOutcome(
         write, hash: hash, started: started, on: session.connection)
@@ -86,12 +87,12 @@ struct ScriptTransaction {
       case .rejected(let outcome):
         session.rollback()
         return .rejected(outcome)
-      case .again, .transactionLost:
+      case .again, .continues, .transactionLost:
         preconditionFailure("an id was looked up, and a job was run")
       }
     }
     var execution = ScriptExecution(
-      write.ticket.job, configuration, session.transactions)
+      write.ticket, configuration, session.transactions)
     do throws(ScriptExecution.Stop) {
       let reader = try open()
       let statements = try execution.run(reader, on: session.connection)

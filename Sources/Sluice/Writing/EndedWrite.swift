@@ -11,6 +11,11 @@ struct EndedWrite: Sendable {
   /// Seconds of running.
   var ran: Double?
 
+  /// A job that was ended from outside, now.
+  static func early(_ write: QueuedWrite, _ end: EarlyEnd) -> EndedWrite {
+    EndedWrite(write: write, status: end.status, error: end.error)
+  }
+
   /// It needs more than the disk or the memory has, tried alone and with room before and after.
   static func tooLarge(_ write: QueuedWrite, _ error: SQLiteError) -> EndedWrite {
     var failure = JobError(error)

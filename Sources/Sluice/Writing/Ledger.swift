@@ -118,6 +118,18 @@ final class Ledger {
       statements: findID.bytes(3))
   }
 
+  /// Remembers the id of a job that has taken effect; a job without one leaves nothing.
+  /// - Parameter outcome: the statements of its result; of an import, what it tells of its rows.
+  func remember(
+    _ ticket: JobTicket, commit: Int64, outcome: [UInt8], finished: Timestamp,
+    on connection: borrowing Connection
+  ) throws(SQLiteError) {
+    guard let id = ticket.job.id else { return }
+    let use = FirstUse(
+      hash: ticket.idHash, job: ticket.name, commit: commit, statements: outcome)
+    try remember(id: id, firstUse: use, finished: finished, on: connection)
+  }
+
   func remember(
     id: String, firstUse: FirstUse, finished: Timestamp, on connection: borrowing Connection
   ) throws(SQLiteError) {

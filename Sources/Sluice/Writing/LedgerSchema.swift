@@ -33,6 +33,23 @@ enum LedgerSchema {
       """
     ),
     (
+      "_sluice_imports",
+      """
+      CREATE TABLE IF NOT EXISTS main._sluice_imports(
+        spool INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        commitment INTEGER NOT NULL,
+        imported INTEGER NOT NULL, skipped INTEGER NOT NULL,
+        started INTEGER NOT NULL, ran REAL NOT NULL,
+        offset INTEGER NOT NULL, line INTEGER NOT NULL,
+        device INTEGER NOT NULL, inode INTEGER NOT NULL,
+        size INTEGER NOT NULL, modified INTEGER NOT NULL, tail INTEGER NOT NULL,
+        error_count INTEGER NOT NULL,
+        errors BLOB NOT NULL,
+        PRIMARY KEY(spool, sequence)) WITHOUT ROWID
+      """
+    ),
+    (
       "_sluice_chunks",
       // What is looked for comes before what is large: a scan then leaves the large part alone.
       """

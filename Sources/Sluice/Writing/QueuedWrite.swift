@@ -21,6 +21,12 @@ struct QueuedWrite: Sendable {
     return needsOwnConnection || progress?.needsOwnConnection == true
   }
 
+  /// Rows of an import that took a transaction down, by line: they are bad without being tried again.
+  var condemnedRows: [Int: JobError] = [:]
+
   /// Whether it can only be the first of a group.
-  var beginsGroup: Bool { runsAlone || needsOwnConnection || ticket.job.isStreamed }
+  var beginsGroup: Bool { isAlone || needsOwnConnection }
+
+  /// Nobody shares its transaction.
+  var isAlone: Bool { runsAlone || ticket.job.isStreamed }
 }

@@ -93,6 +93,7 @@ extension WriterThread {
     interrupt.arm(groupDeadline: windowEnd, runsAlone: true)
     inbox.starts(write, interrupt: interrupt)
     defer { inbox.rests() }
+    session.transactions.jobsBegun += 1
     return batches.runChunk(
       write, source, commit: commit, windowEnd: windowEnd, isShared: isShared, in: session)
   }

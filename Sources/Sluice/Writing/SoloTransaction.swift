@@ -57,7 +57,7 @@ struct SoloTransaction {
     case .transactionLost(let loss):
       session.rollback()
       return .lost(loss)
-    case .again:
+    case .again, .continues:
       preconditionFailure("a job asked for a connection of its own and has one")
     }
   }

@@ -6,6 +6,9 @@ enum JobEnd {
   case recorded(Outcome)
   /// Nothing of it is left and nothing is recorded: it will be judged alike every time.
   case rejected(Outcome)
+  /// A part of it is in, and counts once the transaction is committed; then it waits for its next
+  /// turn.
+  case continues(QueuedWrite)
   /// It must run again as given, nobody beside it; nothing of it is left.
   case again(QueuedWrite)
   /// The transaction is gone, and with it what the group did so far.
@@ -19,6 +22,8 @@ enum TransactionLoss {
   case job(JobError, started: Timestamp, seconds: Double)
   /// The job was stopped from outside.
   case interrupted(Interrupt.Reason)
+  /// The job's own doing, and it runs again with care.
+  case again(QueuedWrite)
   /// The disk or the memory did it.
   case environment(SQLiteError)
 }
@@ -30,19 +35,22 @@ enum TransactionLoss {
 final class TransactionManager {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
-  private let recorder: StatementRecorder?
-  /// Jobs that ran in the present transaction.
+  let recorder: StatementRecorder?
+  /// Jobs that ran in the present transaction; a part of a batch or an import is one.
   var jobsBegun = 0
+  private let imports: ImportLedger
   private let savepoint: Statement
   private let rollbackTo: Statement
   private let release: Statement
 
   init(
-    _ configuration: EngineConfiguration, ledger: Ledger, on connection: borrowing Connection
+    _ configuration: EngineConfiguration, ledger: Ledger, imports: ImportLedger,
+    on connection: borrowing Connection
   ) throws(SQLiteError) {
     self.configuration = configuration
     self.ledger = ledger
     recorder = configuration.monitor?.recorder()
+    self.imports = imports
     savepoint = try connection.prepareOwn("SAVEPOINT job")
     rollbackTo = try connection.prepareOwn("ROLLBACK TO job")
     release = try connection.prepareOwn("RELEASE job")
@@ -151,25 +159,9 @@ final class TransactionManager {
     let ticket = write.ticket
     guard let id = ticket.job.id, let first = try ledger.firstUse(ofID: id, on: connection)
     else { return nil }
-    let finished = Timestamp.now()
-    guard first.hash == hash else {
-      var document = ResultDocument(of: ticket, status: .rejected, finished: finished)
-      document.error = .duplicateID(id, of: first.job)
-      return .rejected(
-        Outcome(
-          ticket: ticket, status: .rejected, durability: .resultFile, result: document.rendered()))
-    }
-    var document = ResultDocument(of: ticket, status: .done, finished: finished)
-    document.started = started
-    document.attempts = write.failedAttempts + 1
-    document.commit = first.commit
-    document.statements = first.statements
-    document.duplicateOf = first.job
-    let result = document.rendered()
-    let key = try ledger.record(
-      ticket, status: .done, finished: finished, result: result, on: connection)
-    return .recorded(
-      Outcome(ticket: ticket, status: .done, durability: .ledger(key: key), result: result))
+    let duplicate = JobDuplicate(ticket, id: id, first: first, hash: hash)
+    return try duplicate.end(
+      started: started, attempts: write.failedAttempts + 1, ledger, on: connection)
   }
 
   private func undo(
@@ -246,11 +238,10 @@ final class TransactionManager {
     do throws(SQLiteError) {
       let key = try ledger.record(
         ticket, status: status, finished: document.finished, result: result, on: connection)
-      if status == .done, let id = ticket.job.id {
-        let use = Ledger.FirstUse(
-          hash: ticket.identity.hash, job: ticket.name, commit: run.commit,
-          statements: run.statements ?? [])
-        try ledger.remember(id: id, firstUse: use, finished: document.finished, on: connection)
+      if status == .done {
+        try ledger.remember(
+          ticket, commit: run.commit, outcome: run.statements ?? [], finished: document.finished,
+          on: connection)
       }
       try release.run()
       return .recorded(
@@ -270,6 +261,9 @@ final class TransactionManager {
     document.started = ended.started
     document.ran = ended.ran
     document.error = ended.error
+    if ticket.job.importRequest != nil {
+      try imports.close(ticket, &document, ledger, on: connection)
+    }
     let result = document.rendered()
     let key = try ledger.record(
       ticket, status: ended.status, finished: ended.finished, result: result, on: connection)

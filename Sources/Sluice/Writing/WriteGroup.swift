@@ -16,7 +16,7 @@ struct WriteGroup {
   /// Not recorded, but as undecided as the others until the COMMIT: a `SLUICE_DUPLICATE` may rest on
   /// a member.
   var rejected: [Member] = []
-  /// A batch of which this transaction holds a chunk, as it is to go on once that is committed.
+  /// A batch or an import of which this transaction holds a chunk, as it is to go on once that is committed.
   var continuing: QueuedWrite?
   private var sweeps = false
 

@@ -8,11 +8,14 @@ enum WriterCommand: Sendable {
   case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
   /// Forget old rows of the ledger.
   case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
+  /// Do something of an operator's; forgotten where the writer has stopped.
+  case work(@Sendable (WriterSession) -> Void)
 
   /// Answers it, outside a transaction; on the writer's thread.
   func obey(_ session: WriterSession) {
     switch self {
     case .record: preconditionFailure("a job's row goes into the next group, not by itself")
+    case .work(let work): work(session)
     case .unsettled(let answer):
       answer(
         Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
@@ -25,7 +28,7 @@ enum WriterCommand: Sendable {
   func refuse() {
     let error = SQLiteError(code: 21, message: "the writer has stopped")
     switch self {
-    case .record: break
+    case .record, .work: break
     case .unsettled(let answer): answer(.failure(error))
     case .prune(_, _, let answer): answer(.failure(error))
     }

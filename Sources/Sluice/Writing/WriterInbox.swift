@@ -83,6 +83,10 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
+  func tune(_ configuration: SchedulerConfiguration) {
+    state.withLock { $0.scheduler.configuration = configuration }
+  }
+
   /// While `isHeldBack`, no job but an urgent one begins.
   func holdBack(_ isHeldBack: Bool) {
     state.withLock { $0.isHeldBack = isHeldBack }
@@ -96,6 +100,32 @@ final class WriterInbox: Sendable {
       state.running?.interrupt.stop(.stopping)
     }
     state.signal()
+  }
+
+  /// Takes a job that waits back from the writer.
+  func withdraw(sequence: Int64) -> QueuedWrite? {
+    state.withLock { state in
+      let write = state.scheduler.remove(key: UInt64(sequence))
+      if write != nil { state.unanswered -= 1 }
+      return write
+    }
+  }
+
+  /// Takes all jobs back that wait and that `isMeant` accepts.
+  func withdraw(_ isMeant: (JobTicket) -> Bool) -> [QueuedWrite] {
+    state.withLock { state in
+      let writes = state.scheduler.removeAll { isMeant($0.ticket) }
+      state.unanswered -= writes.count
+      return writes
+    }
+  }
+
+  /// Stops the job if it runs at this moment.
+  func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
+    state.withLock { state in
+      guard let running = state.running, running.sequence == sequence else { return }
+      running.interrupt.stop(reason)
+    }
   }
 
   /// Jobs that wait, run, or have an outcome that is not delivered.

@@ -6,11 +6,15 @@ final class WriterSession {
   let connection: Connection
   let ledger: Ledger
   let transactions: TransactionManager
+  let imports: ImportExecution
   let chunks: ChunkLedger
   let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
+  private let dataVersionStatement: Statement
+  /// Told of every commit.
+  private let cache: DatabaseCache?
   private var waiting = Waiting.forWriter(until: 0)
   private var probe: TransactionProbe?
   private let shouldStop: () -> Bool
@@ -30,15 +34,21 @@ final class WriterSession {
     _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
   ) throws(SQLiteError) {
     self.configuration = configuration
+    cache = configuration.readCache
     self.shouldStop = shouldStop
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
-    transactions = try TransactionManager(configuration, ledger: ledger, on: connection)
+    let progresses = try ImportLedger(on: connection, spool: configuration.spool)
+    transactions = try TransactionManager(
+      configuration, ledger: ledger, imports: progresses, on: connection)
+    imports = try ImportExecution(
+      configuration, ledger: ledger, progresses: progresses, on: connection)
     chunks = try ChunkLedger(on: connection, spool: configuration.spool)
     lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
+    dataVersionStatement = try connection.prepareOwn("PRAGMA main.data_version")
     probe = configuration.monitor.map { TransactionProbe($0) }
     connection.onBusy { [unowned self] count in wait(count) }
   }
@@ -50,6 +60,7 @@ final class WriterSession {
     waiting = .forWriter(until: end.nanoseconds)
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    connection.authorizer.beginTransaction()
     transactions.jobsBegun = 0
     probe?.asksForLock(walPages: connection.walPages)
     defer { probe?.lockAnswered(hasLock: !connection.isAutocommit) }
@@ -60,10 +71,26 @@ final class WriterSession {
   func commit() throws(SQLiteError) {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    let told = cache?.willCommit(connection.authorizer.transactionUse, ownVersion: dataVersion)
     var outcome = TransactionRecord.Outcome.unknown
     defer { endProbe(outcome) }
-    try commitStatement.run()
+    do throws(SQLiteError) {
+      try commitStatement.run()
+    } catch {
+      if let told { cache?.failed(told) }
+      throw error
+    }
     outcome = .committed
+    if let told { cache?.didCommit(told, ownVersion: dataVersion) }
+  }
+
+  /// Changes when another connection has committed, not with this one's own commits.
+  private func dataVersion() throws(SQLiteError) -> Int64 {
+    defer { dataVersionStatement.reset() }
+    guard try dataVersionStatement.step() else {
+      throw SQLiteError(code: 1, message: "PRAGMA data_version gave no row")
+    }
+    return dataVersionStatement.integer(0)
   }
 
   /// Ends the transaction if there is still one; an error here would hide the one that mattered.
@@ -90,6 +117,26 @@ final class WriterSession {
       rollback()
       throw error
     }
+  }
+
+  /// Runs a command of an operator's outside a transaction. The caller arms the interrupt, which may
+  /// stop it.
+  func command(_ sql: String) throws(SQLiteError) {
+    let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
+    waiting = .forWriter(until: end.nanoseconds)
+    try connection.command(sql)
+  }
+
+  /// Copies all of the WAL and makes it empty, waiting a second for readers that need it.
+  /// - Returns: pages that were in it, and pages copied.
+  /// - Throws: `SQLITE_BUSY` where a reader went on needing it.
+  func checkpointPatiently() throws(SQLiteError) -> (log: Int, copied: Int) {
+    let end = MonotonicTime.now().advanced(bySeconds: 1)
+    waiting = .forReaders(until: end.nanoseconds)
+    // Only the first tells how many there were.
+    let counts = try connection.checkpoint(.full)
+    try connection.checkpoint(.truncate)
+    return counts
   }
 
   /// Copies the WAL into the database.

@@ -185,7 +185,7 @@ final class WriterThread {
       }
       let end = run(write, &group, windowEnd: windowEnd, session)
       guard settle(end, of: write, &group, session) else { return }
-      if write.runsAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
+      if write.isAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
     }
     finish(group, session)
   }
@@ -195,9 +195,14 @@ final class WriterThread {
   ) -> JobEnd {
     observer.writerStarts(sequence: write.ticket.sequence, index: group.count)
     let interrupt = session.connection.interrupt
-    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.runsAlone)
+    interrupt.arm(groupDeadline: windowEnd, runsAlone: write.isAlone)
     inbox.starts(write, interrupt: interrupt)
     defer { inbox.rests() }
+    if let request = write.ticket.job.importRequest {
+      session.transactions.jobsBegun += 1
+      return session.imports.run(
+        write, request, commit: group.commit, windowEnd: windowEnd, on: session.connection)
+    }
     return session.transactions.run(
       write, commit: group.commit, isShared: true, on: session.connection)
   }
@@ -209,12 +214,13 @@ final class WriterThread {
     switch end {
     case .recorded(let outcome): group.members.append(.init(write: write, outcome: outcome))
     case .rejected(let outcome): group.rejected.append(.init(write: write, outcome: outcome))
+    case .continues(let next): group.continuing = next
     case .again(let changed): inbox.putBack([changed])
     case .transactionLost(let loss):
       giveBack(group, session)
       observer.writerRests()
       // A loss that is the job's own doing is judged with nobody beside it.
-      takeLoss(loss, of: write, wasAlone: write.runsAlone || group.count == 0)
+      takeLoss(loss, of: write, wasAlone: write.isAlone || group.count == 0)
       return false
     }
     return true
@@ -239,8 +245,8 @@ final class WriterThread {
         EndedWrite(
           write: write, status: .failed, error: error, started: started,
           finished: started.advanced(bySeconds: seconds), ran: seconds))
-    case .interrupted(.cancelled):
-      ended.append(EndedWrite(write: write, status: .cancelled, error: .cancelled))
+    case .interrupted(.cancelled): ended.append(EndedWrite.early(write, .cancelled))
+    case .interrupted(.expired): ended.append(EndedWrite.early(write, .expired))
     case .interrupted(let reason):
       if reason == .preempted {
         write.preemptions += 1
@@ -248,6 +254,7 @@ final class WriterThread {
       }
       write.runsAlone = true
       inbox.putBack([write])
+    case .again(let changed): inbox.putBack([changed])
     case .environment(let error):
       takeStorageFailure(error, of: write)
     }
@@ -369,6 +376,7 @@ final class WriterThread {
 
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
+    checkpoints.walLimit = configuration.walLimit
     switch checkpoints.step(walPages: session.connection.walPages) {
     case .none: return
     case .full: mode = .full

@@ -32,6 +32,7 @@ struct MetricsDocument {
     writer.field("uptime_seconds", Rounded.micro(snapshot.uptime))
     writer.field("spool", snapshot.spool)
     writer.field("monitoring", snapshot.isMonitored)
+    writer.lines("paused", snapshot.incoming.pauses.words)
     object("jobs") { $0.jobs() }
     object("lanes") { $0.lanes() }
     object("incoming") { $0.incoming() }
@@ -48,8 +49,11 @@ struct MetricsDocument {
   }
 
   private mutating func jobs() {
-    for status in JobStatus.reported { writer.field(status.name, snapshot.outcomes.jobs[status] ?? 0) }
+    for status in JobStatus.reported {
+      writer.field(status.name, snapshot.outcomes.jobs[status] ?? 0)
+    }
     writer.field("unfinished", snapshot.unfinished)
+    writer.field("held", snapshot.incoming.held)
     writer.field("unpublished", snapshot.unpublished)
   }
 
@@ -121,9 +125,13 @@ struct MetricsDocument {
     writer.field("paused_because", engine.writer.pausedBecause)
     writer.field("paused_since", engine.writer.pausedSince?.rfc3339)
     object("lanes") { document in
-      for lane in engine.lanes { document.object(lane.priority.name) { $0.lane(lane) } }
+      for var lane in engine.lanes {
+        lane.isPaused = lane.isPaused || document.snapshot.holds(database, lane.priority)
+        document.object(lane.priority.name) { $0.lane(lane) }
+      }
     }
     running(engine)
+    batches(engine)
     holdUps(engine)
     writer.field("preemptions", engine.writer.preemptions)
     object("storage") { document in
@@ -149,6 +157,23 @@ struct MetricsDocument {
       writer.field("priority", job.priority.name)
       writer.field("seconds", Rounded.micro(engine.taken.seconds(since: job.since)))
       writer.field("preemptions", job.preemptions)
+      writer.endObject()
+    }
+    writer.endArray()
+  }
+
+  private mutating func batches(_ engine: EngineSnapshot) {
+    writer.key("batches")
+    writer.beginArray()
+    for (_, batch) in engine.writer.batches.sorted(by: { $0.key < $1.key }) {
+      writer.beginObject()
+      writer.field("job", batch.name)
+      writer.field("lines", batch.lines.total)
+      writer.field("done", batch.lines.done)
+      writer.field("failed", batch.lines.failed)
+      writer.field("rejected", batch.lines.rejected)
+      writer.field("offset", batch.offset)
+      writer.field("size", batch.size)
       writer.endObject()
     }
     writer.endArray()
@@ -217,7 +242,6 @@ struct MetricsDocument {
     writer.field("reused", monitor.uses.reused)
     writer.field("reused_ratio", ratio(monitor.uses.reused, monitor.uses.compiled))
     writer.field("cache_hits", totals.cacheHits)
-    writer.field("cache_hit_ratio", ratio(totals.cacheHits, totals.count))
   }
 
   /// Nil where there was nothing.

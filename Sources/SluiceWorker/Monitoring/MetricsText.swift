@@ -94,6 +94,9 @@ struct MetricsText {
         ([("status", $0.name)], Double(snapshot.outcomes.jobs[$0] ?? 0))
       })
     gauge("jobs_unfinished", "Jobs claimed and not finished.", snapshot.unfinished)
+    gauge(
+      "jobs_held", "Jobs that wait for a time, for other jobs or for the end of a pause.",
+      snapshot.incoming.held)
     gauge("results_unpublished", "Results that wait to be written.", snapshot.unpublished)
     family(
       "incoming_files", .gauge, "Files in incoming/ that are not claimed yet, by directory.",
@@ -140,7 +143,8 @@ struct MetricsText {
         waiting.append((labels + [("kind", "write")], Double(lane.writes)))
         waiting.append((labels + [("kind", "read")], Double(lane.reads)))
         oldest.append((labels, snapshot.oldestWait(lane) ?? 0))
-        paused.append((labels, lane.isPaused ? 1 : 0))
+        let isPaused = lane.isPaused || snapshot.holds(database, lane.priority)
+        paused.append((labels, isPaused ? 1 : 0))
       }
     }
     family("jobs_waiting", .gauge, "Jobs that wait for their turn.", waiting)

@@ -19,6 +19,7 @@ struct StatusPage {
     html = StatusPageStyle.head
     header()
     holdUps()
+    pauses()
     tiles()
     lanes()
     for database in snapshot.databases { self.database(database) }
@@ -69,16 +70,24 @@ struct StatusPage {
     }
   }
 
+  private mutating func pauses() {
+    let words = snapshot.incoming.pauses.words
+    if words.isEmpty { return }
+    html +=
+      "<p class=\"callout\"><b>Paused:</b> \(Self.escaped(words.joined(separator: ", ")))</p>\n"
+  }
+
   private mutating func tiles() {
     func jobs(_ status: JobStatus) -> Int { snapshot.outcomes.jobs[status] ?? 0 }
     let bad = jobs(.failed) + jobs(.rejected) + jobs(.expired) + jobs(.cancelled)
     html += "<section class=\"tiles\">"
     tile("waiting", Self.count(snapshot.waiting + snapshot.incoming.backlog))
     tile("unfinished", Self.count(snapshot.unfinished))
+    if snapshot.incoming.held > 0 { tile("held", Self.count(snapshot.incoming.held)) }
     tile("done", Self.count(jobs(.done)))
     tile("not done", Self.count(bad), isBad: bad > 0)
-    tile("jobs a second", Self.rate(snapshot.rates.jobs), extra: Sparkline.svg(snapshot.history))
-    tile("commits a second", Self.rate(snapshot.rates.commits))
+    tile("jobs/s", Self.rate(snapshot.rates.jobs), extra: Sparkline.svg(snapshot.history))
+    tile("commits/s", Self.rate(snapshot.rates.commits))
     tile("memory", Self.bytes(Int64(snapshot.resources.residentBytes)))
     tile("processor", "\(Int((snapshot.rates.cpu * 100).rounded())) %")
     html += "</section>\n"
@@ -136,7 +145,8 @@ struct StatusPage {
       let lane = snapshot.lane(priority)
       let latency = snapshot.outcomes.lanes[Int(priority.rawValue)].histogram.summary
       return [
-        .text(priority.name + (lane.isPaused ? " (paused)" : "")), .number(Self.count(lane.waiting)),
+        .text(priority.name + (lane.isPaused ? " (paused)" : "")),
+        .number(Self.count(lane.waiting)),
         .number(snapshot.oldestWait(lane).map(Self.duration) ?? "–"),
         .number(Self.count(latency.count)), .number(Self.latency(latency, \.p50)),
         .number(Self.latency(latency, \.p99)), .number(Self.latency(latency, \.maximum)),
@@ -168,6 +178,18 @@ struct StatusPage {
           [
             .code(job.name), .text(job.isWrite ? "write" : "read"), .text(job.priority.name),
             .number(Self.duration(engine.taken.seconds(since: job.since))),
+          ]
+        })
+    }
+    let batches = engine.writer.batches.sorted { $0.key < $1.key }.map(\.value)
+    if !batches.isEmpty {
+      table(
+        "Batches", ["job", "read", "lines", "not done"],
+        batches.prefix(10).map { batch in
+          [
+            .code(batch.name), .number("\(batch.size > 0 ? batch.offset * 100 / batch.size : 0) %"),
+            .number(Self.count(Int(batch.lines.total))),
+            .number(Self.count(Int(batch.lines.notDone))),
           ]
         })
     }

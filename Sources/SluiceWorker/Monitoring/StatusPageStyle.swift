@@ -33,7 +33,7 @@ enum StatusPageStyle {
     padding:0;background:none;border:0}
     .tile{display:flex;flex-direction:column;padding:.6rem .8rem;background:var(--card);
     border:1px solid var(--line);border-radius:.5rem}
-    .tile b{font-size:1.3rem;font-variant-numeric:tabular-nums}
+    .tile b{font-size:1.25rem;font-variant-numeric:tabular-nums;white-space:nowrap}
     svg{width:100%;height:1.2rem}
     polyline{fill:none;stroke:var(--accent);stroke-width:1.5;vector-effect:non-scaling-stroke}
     .scroll{overflow-x:auto}
@@ -45,6 +45,8 @@ enum StatusPageStyle {
     th.code{font:inherit;font-weight:500}
     td.code{font:13px/1.5 ui-monospace,monospace;white-space:normal;overflow-wrap:anywhere;
     min-width:14rem}
+    @media (max-width:34rem){body{padding:.6rem}section{padding:.6rem}table{font-size:13px}
+    th,td{padding-right:.45rem}td.code{font-size:12px;min-width:11rem}}
     </style></head><body>
 
     """

@@ -30,31 +30,36 @@ final class WorkerMonitor {
 
   /// Has the files written where that is due.
   /// - Returns: when to ask again.
-  func beat(_ now: MonotonicTime, _ scanners: [SpoolScanner], isStopping: Bool) -> MonotonicTime {
+  func beat(
+    _ now: MonotonicTime, _ scanners: [SpoolScanner], _ room: WaitingRoom, isStopping: Bool
+  ) -> MonotonicTime {
     while true {
       let unfinished = sources.active.count
-      let activity = sources.counts.total &+ unfinished
-      let isBusy = unfinished > 0 || isStopping
+      // One more for each job claimed and for each that ended.
+      let activity = sources.counts.total &* 2 &+ unfinished
+      // Jobs that wait for tomorrow are nothing new.
+      let isWorking = sources.engines.all.contains { $0.load.writes + $0.load.reads > 0 }
+      let isBusy = isWorking || isStopping
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
-      writer.write(Self.incoming(scanners, isStopping ? .stopping : .running))
+      writer.write(Self.incoming(scanners, room, isStopping ? .stopping : .running))
     }
   }
 
   /// Writes the last version and ends the thread; once no job can end any more.
-  func stop(_ scanners: [SpoolScanner]) {
-    writer.close(Self.incoming(scanners, .stopped))
+  func stop(_ scanners: [SpoolScanner], _ room: WaitingRoom) {
+    writer.close(Self.incoming(scanners, room, .stopped))
     thread.join()
   }
 
   private static func incoming(
-    _ scanners: [SpoolScanner], _ phase: WorkerSnapshot.Phase
+    _ scanners: [SpoolScanner], _ room: WaitingRoom, _ phase: WorkerSnapshot.Phase
   ) -> WorkerSnapshot.Incoming {
     WorkerSnapshot.Incoming(
       lanes: scanners.map {
         .init(
           lane: $0.lane, backlog: $0.backlog, resting: $0.waitingCount, refused: $0.refusedCount,
           directories: $0.directories)
-      }, phase: phase)
+      }, held: room.count, pauses: room.pauses, phase: phase)
   }
 }
 

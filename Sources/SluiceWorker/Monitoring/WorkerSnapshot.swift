@@ -21,6 +21,9 @@ struct WorkerSnapshot: Sendable {
     }
 
     var lanes: [Lane] = []
+    /// Jobs that wait for a time, for other jobs or for the end of a pause.
+    var held = 0
+    var pauses = PauseSet()
     var phase = Phase.running
 
     var directories: Int { lanes.reduce(0) { $0 + $1.directories } }
@@ -78,10 +81,15 @@ struct WorkerSnapshot: Sendable {
       let lane = database.engine.lanes[Int(priority.rawValue)]
       sum.writes += lane.writes
       sum.reads += lane.reads
-      sum.isPaused = sum.isPaused || lane.isPaused
+      sum.isPaused = sum.isPaused || lane.isPaused || holds(database, priority)
       sum.oldestArrival = [sum.oldestArrival, lane.oldestArrival].compactMap { $0 }.min()
     }
     return sum
+  }
+
+  /// Whether operators paused that lane of that database.
+  func holds(_ database: Database, _ priority: Priority) -> Bool {
+    incoming.pauses.holds(database: database.engine.name, priority)
   }
 
   func oldestWait(_ lane: EngineSnapshot.Lane) -> Double? {

@@ -1,0 +1,4 @@
+#ifndef SLUICE_CCSV_SHIM_H
+#define SLUICE_CCSV_SHIM_H
+#include <csv.h>
+#endif

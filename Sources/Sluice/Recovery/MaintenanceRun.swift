@@ -1,0 +1,125 @@
+import JSON
+import SQLite
+
+/// One command that works on a whole database, from its start to its outcome.
+struct MaintenanceRun {
+  /// Problems that a check reports at most; SQLite's own default.
+  private static let problemsMax = 100
+
+  private let work: ControlRequest.Maintenance
+  private let ticket: JobTicket
+  private let started = Timestamp.now()
+  private let clock = MonotonicTime.now()
+
+  init(_ work: ControlRequest.Maintenance, _ ticket: JobTicket) {
+    self.work = work
+    self.ticket = ticket
+  }
+
+  /// Runs it on the writer's thread, outside a transaction.
+  /// - Returns: nil where it was stopped with the engine.
+  func run(on session: WriterSession) -> Outcome? {
+    do throws(SQLiteError) {
+      var details: [UInt8]?
+      switch work {
+      case .checkpoint:
+        let (log, copied) = try session.checkpointPatiently()
+        details = Self.object(["log": log, "copied": copied])
+      case .optimize: try session.command("PRAGMA main.optimize")
+      case .analyze: try session.command("ANALYZE main")
+      case .vacuum:
+        // The whole database goes through the WAL, which stays as large as that.
+        defer { _ = session.checkpoint(.truncate) }
+        try session.command("VACUUM main")
+      case .integrityCheck: preconditionFailure("a check has a connection of its own")
+      }
+      return outcome(.done, nil) { document in
+        document.details = details.map { (work.rawValue, $0) }
+      }
+    } catch {
+      return outcome(of: error, session.connection.interrupt.reason)
+    }
+  }
+
+  /// Checks the database on a connection of its own.
+  func runCheck(ofDatabase path: String, _ interrupts: LongCommands.Interrupts) -> Outcome? {
+    do throws(SQLiteError) {
+      let connection = try Connection(path: path, role: .reader)
+      interrupts(connection.interrupt)
+      defer { interrupts(nil) }
+      do throws(SQLiteError) {
+        let rows = try connection.command(
+          "PRAGMA main.integrity_check(\(Self.problemsMax))", most: Self.problemsMax)
+        return verdict(rows)
+      } catch {
+        return outcome(of: error, connection.interrupt.reason)
+      }
+    } catch {
+      return outcome(of: error, nil)
+    }
+  }
+
+  private func verdict(_ rows: [String]) -> Outcome? {
+    if rows == ["ok"] { return outcome(.done, nil) { $0.statements = Self.table(rows) } }
+    let error = JobError(
+      .storage, "SQLITE_CORRUPT", rows.first ?? "the check says nothing", number: 11,
+      hint: "the database file is damaged: restore a backup, or try sqlite3's .recover")
+    return outcome(.failed, error) { $0.statements = Self.table(rows) }
+  }
+
+  private func outcome(of error: SQLiteError, _ reason: Interrupt.Reason?) -> Outcome? {
+    if ResultClass(error.code) == .interrupt, let reason {
+      switch reason {
+      case .cancelled: return outcome(.cancelled, .cancelled) { _ in }
+      case .expired: return outcome(.expired, .expired) { _ in }
+      case .timeout, .groupWindow, .preempted, .stopping: return nil
+      }
+    }
+    var failure = JobError(error)
+    if work == .checkpoint, ResultClass(error.code) == .locked {
+      failure.message = "a reader still needs pages of the WAL"
+      failure.hint = "end the long read, or try again later"
+    }
+    return outcome(.failed, failure) { _ in }
+  }
+
+  private func outcome(
+    _ status: JobStatus, _ error: JobError?, _ fill: (inout ResultDocument) -> Void
+  ) -> Outcome {
+    Outcome(unrecorded: ticket, status, error) { document in
+      document.started = started
+      document.ran = MonotonicTime.now().seconds(since: clock)
+      fill(&document)
+    }
+  }
+
+  static func object(_ fields: KeyValuePairs<String, Int>) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    for (name, value) in fields { writer.field(name, value) }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// The rows as those of a job's one statement.
+  private static func table(_ rows: [String]) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginArray()
+    writer.beginObject()
+    writer.key("columns")
+    writer.beginArray()
+    writer.string(ControlRequest.Maintenance.integrityCheck.rawValue)
+    writer.endArray()
+    writer.key("rows")
+    writer.beginArray()
+    for row in rows {
+      writer.beginArray()
+      writer.string(row)
+      writer.endArray()
+    }
+    writer.endArray()
+    writer.endObject()
+    writer.endArray()
+    return writer.bytes
+  }
+}

@@ -1,0 +1,98 @@
+import Sluice
+import Spool
+
+/// Looks in the ledgers, on a thread of its own, for jobs that ended before somebody waited for them
+/// and whose results are gone.
+final class DependencyLookup: Sendable {
+  private struct State: Sendable {
+    /// At most what waiting jobs name.
+    var asked: Set<String> = []
+    var answers: [(name: String, status: JobStatus?)] = []
+    var isClosed = false
+  }
+
+  /// Seconds between two tries where a database cannot be read.
+  private static let patience = 1.0
+
+  private let engines: EngineTable
+  private let retention: Double
+  private let log: WorkerLog
+  private let onAnswer: @Sendable () -> Void
+  private let state = Monitor(State())
+
+  /// - Parameters:
+  ///   - retention: seconds for which an end counts.
+  ///   - onAnswer: called on the thread.
+  init(
+    _ engines: EngineTable, retention: Double, log: WorkerLog,
+    onAnswer: @escaping @Sendable () -> Void
+  ) {
+    self.engines = engines
+    self.retention = retention
+    self.log = log
+    self.onAnswer = onAnswer
+  }
+
+  /// Asks for a job by name or id. Never blocks.
+  func ask(_ name: String) {
+    state.withLock { _ = $0.asked.insert(name) }
+    state.signal()
+  }
+
+  /// What was found since the last call; nil where no ledger knows such a job.
+  func takeAnswers() -> [(name: String, status: JobStatus?)] {
+    state.withLock { state in
+      if state.answers.isEmpty { return [] }
+      defer { state.answers.removeAll() }
+      return state.answers
+    }
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    state.broadcast()
+  }
+
+  /// The thread's body.
+  func run() {
+    var hasFailed = false
+    while let names = next() {
+      do throws(JobError) {
+        let found = try search(names)
+        hasFailed = false
+        state.withLock { state in
+          state.answers += names.map { ($0, found[$0]?.status) }
+        }
+        onAnswer()
+      } catch {
+        if !hasFailed { log.say("cannot look for jobs in the ledger: \(error.message)") }
+        hasFailed = true
+        state.withLock { $0.asked.formUnion(names) }
+        let end = MonotonicTime.now().advanced(bySeconds: Self.patience)
+        _ = state.wait(until: end) { $0.isClosed ? true : nil }
+      }
+    }
+  }
+
+  private func next() -> Set<String>? {
+    let next = state.wait { state -> Set<String>?? in
+      if state.isClosed { return .some(nil) }
+      if state.asked.isEmpty { return nil }
+      defer { state.asked.removeAll() }
+      return state.asked
+    }
+    return next ?? nil
+  }
+
+  private func search(_ names: Set<String>) throws(JobError) -> [String: EndedJob] {
+    let since = Timestamp.now().advanced(bySeconds: -retention)
+    var found: [String: EndedJob] = [:]
+    for engine in engines.all {
+      for (name, job) in try engine.endedJobs(names, since: since) {
+        if let other = found[name], other.finished > job.finished { continue }
+        found[name] = job
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,65 @@
+import Glibc
+import Spool
+import TestSupport
+import Testing
+
+extension CrashTests {
+  @Suite("Killed imports") struct ImportKillTests {
+    private static let rows = 20_000
+    private static let kills = 10
+
+    @Test("an import whose worker is killed again and again loads every row once")
+    func everyRowOnce() throws {
+      let spool = try TemporarySpool()
+      try spool.drop("table.json", #"{"sql":"CREATE TABLE t(a,b)"}"#)
+      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
+      var content = "a,b\n"
+      // Long enough that there are more chunks than kills.
+      let filling = String(repeating: "x", count: 300)
+      for row in 1...Self.rows { content += "\(row),\(filling)\n" }
+      try spool.layout.data.create("f.csv").write(Array(content.utf8))
+      try spool.drop("x.json", #"{"id":"once","import":{"file":"f.csv","table":"t"}}"#)
+
+      var left: [Int64] = []
+      for kill in 0..<Self.kills {
+        let worker = try WorkerProcess(spool)
+        let before = left.last ?? 0
+        // Each gets at least one chunk further, so that none is taken for poison.
+        _ = eventually {
+          (try? spool.number("SELECT count(*) FROM t")).flatMap { $0 } ?? 0 > before
+        }
+        if kill % 2 == 0 { usleep(UInt32(kill) * 700) }
+        worker.kill()
+        left.append(try spool.number("SELECT count(*) FROM t") ?? 0)
+      }
+      #expect(left.contains { $0 > 0 && $0 < Int64(Self.rows) }, "no kill met the import")
+      let last = try WorkerProcess.once(on: spool)
+      #expect(last.end == .exited(0), "\(last.errors)")
+      let result = try #require(try spool.parsedResult("x.json"))
+      #expect(result["status"]?.string == "done")
+      #expect(result["imported"]?.integer == Int64(Self.rows))
+      #expect(try spool.number("SELECT count(*) FROM t") == Int64(Self.rows))
+      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(Self.rows))
+      #expect(spool.activeJobs.isEmpty)
+    }
+
+    @Test(
+      "an import that ended part-way is put away once, whenever its worker is killed",
+      arguments: ["begun", "committed", "published"])
+    func partWay(seam: String) throws {
+      let spool = try TemporarySpool()
+      try spool.drop("table.json", #"{"sql":"CREATE TABLE t(a PRIMARY KEY)"}"#)
+      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
+      try spool.layout.data.create("f.csv").write(Array("a\n1\n2\n2\n3\n".utf8))
+      try spool.drop("x.json", #"{"import":{"file":"f.csv","table":"t"}}"#)
+      try WorkerProcess.once(on: spool, crashAt: seam)
+      #expect(try WorkerProcess.once(on: spool).end != nil)
+      #expect(try spool.parsedResult("x.json")?["committed_through"]?.integer == 3)
+      #expect(try spool.number("SELECT count(*) FROM t") == 2)
+      #expect(
+        try spool.text(spool.layout.failed, "x.json")
+          == #"{"import":{"from_line":4,"file":"f.csv","table":"t"}}"#)
+      #expect(spool.activeJobs.isEmpty)
+    }
+  }
+}
