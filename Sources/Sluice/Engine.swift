@@ -146,11 +146,13 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
-  /// The result recorded under `key`. Blocks.
-  public func result(ofKey key: Int64) throws(JobError) -> [UInt8]? {
-    let answer = Answer<Result<[UInt8]?, SQLiteError>>()
-    inbox.send(.result(key: key) { answer.give($0) })
-    return try Self.value(answer.wait())
+  /// The results that the ledger has recorded; whoever gets them uses them on one thread.
+  public func recordedResults() throws(JobError) -> RecordedResults {
+    do throws(SQLiteError) {
+      return try RecordedResults(path: configuration.path)
+    } catch {
+      throw JobError(error)
+    }
   }
 
   /// Forgets settled rows of the ledger, and ids, that ended before `limit`, at most `most` of each,

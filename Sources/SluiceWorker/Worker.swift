@@ -29,6 +29,7 @@ final class Worker {
   let engines = EngineTable()
   private let counts = OutcomeCounts()
   let publisher: Publisher
+  private let settler: Settler
   private let monitor: WorkerMonitor
   let maintenance: WorkerMaintenance
   var intake: JobIntake
@@ -72,7 +73,8 @@ final class Worker {
     let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
-    let settler = Settler(results, batches, engines: engines, log: log)
+    let settler = Settler(results, layout, engines: engines, log: log)
+    self.settler = settler
     publisher = Publisher(
       results, batches: batches, active: active, settler: settler, engines: engines,
       counts: counts, log: log)
@@ -102,12 +104,13 @@ final class Worker {
       engines.add(try Self.open(configuration, observer, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
+    try lock.markRecovered()
     suspects.begin(start.suspects)
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
-    threads.append(try OwnedThread(name: "settler") { settler.run() })
+    threads.append(try OwnedThread(name: "settler") { settler.run { publisher.settlingFailed() } })
     threads.append(try OwnedThread(name: "lookup") { lookup.run() })
     monitor = try WorkerMonitor(
       settings.monitor,
@@ -218,6 +221,7 @@ final class Worker {
     if let rest = restUntil, now < rest { return .at(rest) }
     restUntil = nil
     if !unread.isEmpty { readmit(takeUnread()) }
+    readmit(active.takeHandedBack())
     attendWaiting(now)
     if let time = maintenance.tick(now) { next = next.orEarlier(time) }
     var claims = Self.claimsPerTick
@@ -342,6 +346,7 @@ final class Worker {
 
   /// Jobs that have been claimed before, by this worker or the one before it.
   private func readmit(_ names: [ClaimedName]) {
+    if names.isEmpty { return }
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
@@ -358,7 +363,8 @@ final class Worker {
   // MARK: The end
 
   private var isIdle: Bool {
-    active.isQuiet && unread.isEmpty && !hasWaitingToDo
+    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty
+      && !hasWaitingToDo
       && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
   }
 
@@ -371,9 +377,13 @@ final class Worker {
     monitor.stop(scanners, waiting)
     for watch in watches { watch.close() }
     wakeup.close()
-    try lock.markClean()
-    let left = active.count
+    let left = active.count + active.handedBackCount
     if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
+    if settler.isInDoubt {
+      log.say("results may not be durable; the next start writes them again")
+      return 1
+    }
+    try lock.markClean()
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1
   }

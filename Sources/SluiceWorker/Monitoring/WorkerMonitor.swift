@@ -77,6 +77,7 @@ extension MonitorEvent {
       case .first: "for the first time"
       case .clean: "after an orderly end"
       case .killed: "after the worker before was killed or crashed"
+      case .doubtful: "after results of the worker before may have been lost"
       case .rebooted: "after the machine went down under the worker before"
       }
     var event = MonitorEvent(
