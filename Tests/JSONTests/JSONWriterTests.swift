@@ -105,7 +105,7 @@ enum RandomTree {
       return JSONNode(
         .object(
           (0..<count).map { index in
-            let key = "\(index)" + string(using: &random)
+            let key = "\(index):" + string(using: &random)
             return JSONMember(key: key, node: make(using: &random, depth: depth - 2))
           }))
     }
