@@ -123,7 +123,9 @@ extension Engine {
     } else if writes.running != nil {
       activity = .writing
     }
-    let running = (reads.running + [writes.running].compactMap { $0 }).sorted { $0.since < $1.since }
+    let running = (reads.running + [writes.running].compactMap { $0 }).sorted {
+      $0.since < $1.since
+    }
     return EngineSnapshot(
       name: configuration.name, path: configuration.path, activity: activity, writer: status,
       lanes: lanes, running: running, holdUps: holdUps(activity, status, writes.running, now),

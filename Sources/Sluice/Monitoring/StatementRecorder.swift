@@ -32,7 +32,7 @@ final class StatementRecorder: Sendable {
         state.content.uses.reused += 1
       } else {
         state.content.uses.compiled += 1
-        statement.tag = tag(of: text.fingerprint, &state)
+        statement.tag = text.withBytes { tag(of: $0, &state) }
       }
       return add(StatementSample(tag: statement.tag, run), &state)
     }
@@ -47,8 +47,8 @@ final class StatementRecorder: Sendable {
     let isQuick = run.nanoseconds < Self.quickNanoseconds
     let full = buffer.withLock { state -> SampleBuffer.Content? in
       renew(&state)
-      let fingerprint = isQuick ? .scripted : StatementFingerprint(of: text)
-      return add(StatementSample(tag: tag(of: fingerprint, &state), run), &state)
+      let tag = isQuick ? tag(of: .scripted, &state) : tag(of: text, &state)
+      return add(StatementSample(tag: tag, run), &state)
     }
     if let full { monitor.merge(full) }
     guard run.nanoseconds >= monitor.slowNanoseconds else { return }
@@ -73,11 +73,19 @@ final class StatementRecorder: Sendable {
   func recordCacheHit(_ text: StatementText) {
     let full = buffer.withLock { state -> SampleBuffer.Content? in
       renew(&state)
-      var sample = StatementSample(tag: tag(of: text.fingerprint, &state), nanoseconds: 0)
+      var sample = StatementSample(
+        tag: text.withBytes { tag(of: $0, &state) }, nanoseconds: 0)
       sample.isCacheHit = true
       return add(sample, &state)
     }
     if let full { monitor.merge(full) }
+  }
+
+  private func tag(of text: UnsafeBufferPointer<UInt8>, _ state: inout State) -> UInt64 {
+    StatementFingerprint.withHash(of: text) { hash, text in
+      if let tag = state.tags[hash] { return tag }
+      return tag(of: StatementFingerprint(hash: hash, text: text), &state)
+    }
   }
 
   private func tag(of fingerprint: StatementFingerprint, _ state: inout State) -> UInt64 {
@@ -140,10 +148,12 @@ struct StatementText: Sendable {
   /// The name of the job that it belongs to.
   var job: String
 
-  var fingerprint: StatementFingerprint {
+  var fingerprint: StatementFingerprint { withBytes { StatementFingerprint(of: $0) } }
+
+  func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
     var sql = sql
     return sql.withUTF8 { bytes in
-      StatementFingerprint(of: UnsafeBufferPointer(rebasing: bytes[range.clamped(to: bytes.indices)]))
+      body(UnsafeBufferPointer(rebasing: bytes[range.clamped(to: bytes.indices)]))
     }
   }
 
@@ -183,22 +193,22 @@ struct MonitorSink: Sendable {
     self.job = job
   }
 
-  /// Notes a run that began at `started` and ends now. One that was stopped to make room for others
-  /// is no error.
+  /// Notes a run that began at `started` and ended at `ended`, or ends now with an error; one that
+  /// was stopped to make room for others is none.
   func record(
     _ statement: Statement, in sql: String, _ range: Range<Int>, since started: MonotonicTime,
-    rows: Int, changes: Int64, isDone: Bool, stop: Interrupt.Reason?
+    until ended: MonotonicTime?, rows: Int, changes: Int64, stop: Interrupt.Reason?
   ) {
     let isError =
       switch stop {
-      case _ where isDone: false
+      case _ where ended != nil: false
       case nil, .timeout: true
       case .groupWindow, .cancelled, .preempted, .stopping, .expired: false
       }
     recorder.record(
       statement, StatementText(sql: sql, range: range, job: job),
       StatementRun(
-        nanoseconds: MonotonicTime.now().nanoseconds - started.nanoseconds, rows: rows,
+        nanoseconds: (ended ?? .now()).nanoseconds - started.nanoseconds, rows: rows,
         changes: changes, isError: isError))
   }
 }
