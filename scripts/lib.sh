@@ -21,10 +21,11 @@ die() {
   exit 1
 }
 
-# have THING: whether the tool, the library known to pkg-config, or the headers are there.
+# have THING: whether the tool, the library known to pkg-config (lib:…), or the headers are there.
 have() {
   case $1 in
     lib:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#lib:}" ;;
+    header:*) [[ -e /usr/include/${1#header:} ]] ;;
     libstdc++) compgen -G '/usr/include/c++/*/vector' >/dev/null ;;
     ca-certificates) [[ -s /etc/ssl/certs/ca-certificates.crt ]] ;;
     *) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 ]] ;;
@@ -36,6 +37,7 @@ package_of() {
   case $1 in
     lib:sqlite3) echo libsqlite3-dev ;;
     lib:libuv) echo libuv1-dev ;;
+    header:csv.h) echo libcsv-dev ;;
     libstdc++) echo libstdc++-12-dev ;;
     ld) echo binutils ;;
     cc) echo gcc ;;
@@ -84,5 +86,5 @@ require_build() {
   command -v swift >/dev/null ||
     die "swift is not in PATH; Swift 6.1 or later is at https://www.swift.org/install/linux/"
   # git and the certificates fetch the dependencies; one of these is in C++.
-  require git ca-certificates ld libstdc++ pkg-config lib:sqlite3 lib:libuv
+  require git ca-certificates ld libstdc++ pkg-config lib:sqlite3 lib:libuv header:csv.h
 }

@@ -31,8 +31,34 @@ public final class Authorizer {
   /// Set when something was refused; the error that SQLite gives then says only "not authorized".
   public private(set) var denial: Denial?
   private(set) var traits: StatementTraits = []
+  /// What has been compiled since the last `takeUse`, whosever it is.
+  private var use = TableUse()
+  /// Something has been compiled since then.
+  private(set) var hasNews = false
+  /// What all statements that were compiled or stepped since `beginTransaction` may have changed,
+  /// also what was rolled back since: never less than what the transaction changes.
+  public private(set) var transactionUse = TableUse()
+  /// Counts the calls of `beginTransaction`.
+  private(set) var transaction: UInt64 = 1
 
   public init() {}
+
+  /// A transaction begins whose changes are to be known (`transactionUse`).
+  public func beginTransaction() {
+    transaction += 1
+    transactionUse = TableUse()
+  }
+
+  /// A statement that changes something is stepped for the first time in this transaction.
+  func count(_ use: TableUse) { transactionUse.formUnion(use) }
+
+  func takeUse() -> TableUse {
+    defer {
+      use = TableUse()
+      hasNews = false
+    }
+    return use
+  }
 
   /// Refuses what SQLite would not ask about: VACUUM, which cannot run inside a transaction.
   func refuseVacuum() {
@@ -51,6 +77,7 @@ public final class Authorizer {
     _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?,
     database: UnsafePointer<CChar>?
   ) -> Int32 {
+    noteUse(action, first, value: second)
     if subject == .engine || subject == .command { return SQLITE_OK }
     if let refusal = refusal(action, first, second) {
       if case .skip = refusal { return SQLITE_IGNORE }
@@ -140,10 +167,25 @@ public final class Authorizer {
     else { return nil }
     let name = String(cString: table).lowercased()
     if name == "sqlite_sequence" || name.hasPrefix("sqlite_stat") { return nil }
-    return .deny(
-      Denial(
-        message: "\(name) is SQLite's own table",
-        hint: "change the schema with CREATE, ALTER and DROP"))
+    // SQLite asks about the schema's table when a virtual table declares its columns, at its first
+    // use; what a job itself wants to write there it refuses without asking.
+    if name.hasSuffix("master") { return nil }
+    return .deny(Self.systemTableDenial(name))
+  }
+
+  private static func systemTableDenial(_ name: String) -> Denial {
+    Denial(
+      message: "\(name) is SQLite's own table",
+      hint: "change the schema with CREATE, ALTER and DROP")
+  }
+
+  /// Compiling a job's statement failed; `message` is what SQLite says.
+  func compilingFailed(_ message: String) {
+    let words = message.split(separator: " ")
+    guard denial == nil, words.count > 2, message.hasSuffix("may not be modified"),
+      words[1].hasPrefix("sqlite_")
+    else { return }
+    denial = Self.systemTableDenial(String(words[1]))
   }
 
   private func note(
@@ -164,6 +206,9 @@ public final class Authorizer {
       if leadingKeyword?.isRowChange == true { traits.insert(.writesRows) }
     case SQLITE_FUNCTION:
       noteFunction(second)
+    case SQLITE_PRAGMA where leadingKeyword != .pragma && Self.equal(first, "data_version"):
+      // Full-text tables ask that for themselves, and their content is the database's.
+      break
     case SQLITE_PRAGMA:
       traits.insert(.volatile)
       if leadingKeyword == .pragma, !traits.contains(.settingPragma) {
@@ -175,6 +220,30 @@ public final class Authorizer {
     if Self.equal(database, "temp") { traits.insert(.temporary) }
   }
 
+  private func noteUse(
+    _ action: Int32, _ first: UnsafePointer<CChar>?, value: UnsafePointer<CChar>?
+  ) {
+    hasNews = true
+    switch action {
+    case SQLITE_READ:
+      if subject == .reader, let first { use.read.insert(TableUse.folded(first)) }
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
+      guard let first else { return }
+      let table = TableUse.folded(first)
+      use.written.insert(table)
+      transactionUse.written.insert(table)
+    case SQLITE_SELECT, SQLITE_FUNCTION, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT:
+      break
+    case SQLITE_PRAGMA
+    where value == nil || Self.equal(first, "defer_foreign_keys")
+      || Self.equal(first, "foreign_keys"):
+      break
+    default:
+      use.changesMore = true
+      transactionUse.changesMore = true
+    }
+  }
+
   private func noteFunction(_ name: UnsafePointer<CChar>?) {
     guard let name else { return }
     let function = String(cString: name).lowercased()
@@ -182,7 +251,7 @@ public final class Authorizer {
     case "changes", "total_changes", "last_insert_rowid":
       traits.insert([.counters, .volatile])
     case "random", "randomblob", "date", "time", "datetime", "julianday", "strftime",
-      "unixepoch", "current_date", "current_time", "current_timestamp", "sqlite_offset":
+      "unixepoch", "timediff", "current_date", "current_time", "current_timestamp", "sqlite_offset":
       traits.insert(.volatile)
     default: break
     }

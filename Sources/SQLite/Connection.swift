@@ -100,7 +100,10 @@ public struct Connection: ~Copyable {
   /// Runs SQL of the engine's own that returns no rows.
   public func execute(_ sql: String) throws(SQLiteError) {
     authorizer.subject = .engine
-    try check(sqlite3_exec(handle, sql, nil, nil, nil), on: handle)
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    // It is counted in the transaction's, and is nobody's to keep.
+    defer { _ = authorizer.takeUse() }
+    try check(code, on: handle)
   }
 
   /// Runs a command of an operator's, which `interrupt` may stop, and gives its rows' first columns
@@ -200,7 +203,12 @@ public struct Connection: ~Copyable {
       if let tail, let start = text.baseAddress { length = tail - start }
       return code
     }
-    guard code == SQLITE_OK else { return .failure(SQLiteError(of: handle, code: code)) }
+    let use = authorizer.takeUse()
+    guard code == SQLITE_OK else {
+      let error = SQLiteError(of: handle, code: code)
+      authorizer.compilingFailed(error.message)
+      return .failure(error)
+    }
     guard let compiled else {
       // SQLite reads no further than to a NUL; what stands behind it must not vanish silently.
       guard length == sql.count else {
@@ -210,7 +218,9 @@ public struct Connection: ~Copyable {
       }
       return .success(nil)
     }
-    return .success((Statement(handle: compiled, traits: authorizer.traits), length))
+    let statement = Statement(
+      handle: compiled, traits: authorizer.traits, use: use, authorizer: authorizer)
+    return .success((statement, length))
   }
 
   /// Prepared statements kept, found and not found so far.

@@ -6,14 +6,21 @@ import CSQLite
 /// reference. A connection that is closed before lives on inside SQLite until then.
 public final class Statement {
   let handle: OpaquePointer
-  /// What compiling it showed (see `Authorizer`).
-  public let traits: StatementTraits
+  /// What compiling it showed (see `Authorizer`), also again after a change of the schema.
+  public private(set) var traits: StatementTraits
+  /// The tables that it uses, likewise.
+  public private(set) var use: TableUse
+  private let authorizer: Authorizer
+  /// The transaction (`Authorizer.transaction`) whose changes it was last counted among.
+  private var countedIn: UInt64 = 0
   /// A mark of whoever runs it; 0 at first. It lasts as long as the statement stays in the cache.
   public var tag: UInt64 = 0
 
-  init(handle: OpaquePointer, traits: StatementTraits) {
+  init(handle: OpaquePointer, traits: StatementTraits, use: TableUse, authorizer: Authorizer) {
     self.handle = handle
     self.traits = traits
+    self.use = use
+    self.authorizer = authorizer
   }
 
   deinit { sqlite3_finalize(handle) }
@@ -97,11 +104,25 @@ public final class Statement {
   /// - Throws: what SQLite says; the statement must then be reset.
   @inline(__always)
   public func step() throws(SQLiteError) -> Bool {
-    switch sqlite3_step(handle) {
+    if countedIn != authorizer.transaction { countIn() }
+    let code = sqlite3_step(handle)
+    if authorizer.hasNews { takeNews() }
+    switch code {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false
-    case let code: throw SQLiteError(of: connection, code: code)
+    default: throw SQLiteError(of: connection, code: code)
     }
+  }
+
+  private func countIn() {
+    countedIn = authorizer.transaction
+    if !use.isReading { authorizer.count(use) }
+  }
+
+  /// SQLite compiled it again, or something that it runs.
+  private func takeNews() {
+    traits.formUnion(authorizer.traits)
+    use.formUnion(authorizer.takeUse())
   }
 
   /// Runs to the end, dropping rows, and makes it ready to run again, also when it fails.

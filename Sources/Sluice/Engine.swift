@@ -7,10 +7,13 @@ public final class Engine: Sendable {
   public let configuration: EngineConfiguration
   public let writerStatus: WriterStatus
   public let pool: ConnectionPool
+  /// Of this database's reads; its statistics, and what an operator may do with it.
+  public let cache: DatabaseCache
   let inbox: WriterInbox
   let readers: ReaderThreads
   let commands: LongCommands
   private let writer: OwnedThread
+  private let live: LiveTuning
   let deliver: @Sendable ([Outcome]) -> Void
   let observer: any RunObserver
 
@@ -25,10 +28,17 @@ public final class Engine: Sendable {
   ///     the threads that made them, so it may block only to hold them back.
   /// - Throws: kind `.connection` or `.storage` where the database cannot be opened.
   public init(
-    _ configuration: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
+    _ initial: EngineConfiguration, observer: any RunObserver, rows: (any RowStore)? = nil,
     report: @escaping @Sendable (String) -> Void,
     deliver: @escaping @Sendable ([Outcome]) -> Void
   ) throws(JobError) {
+    let live = LiveTuning(initial.tuning)
+    let cache = DatabaseCache(path: initial.path, initial.tuning.cache) {
+      report("\($0.message) (\($0.code)); reads go to the database")
+    }
+    let configuration = initial.following(live, cache)
+    self.cache = cache
+    self.live = live
     self.configuration = configuration
     let inbox = WriterInbox(configuration.scheduler)
     let status = WriterStatus(report: report)
@@ -105,6 +115,15 @@ public final class Engine: Sendable {
     ])
   }
 
+  /// Puts other settings in force: for jobs that begin from now on.
+  public func tune(_ tuning: EngineTuning) {
+    live.set(tuning)
+    cache.configure(tuning.cache)
+    inbox.tune(tuning.scheduler)
+    readers.tune(tuning.scheduler)
+    pool.wait(atMost: tuning.connectionTimeout)
+  }
+
   /// While `isHeldBack`, no write but an urgent one begins: for whoever cannot keep up with the
   /// outcomes.
   public func holdBack(_ isHeldBack: Bool) { inbox.holdBack(isHeldBack) }
@@ -119,11 +138,21 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
-  /// The result recorded under `key`. Blocks.
-  public func result(ofKey key: Int64) throws(JobError) -> [UInt8]? {
-    let answer = Answer<Result<[UInt8]?, SQLiteError>>()
-    inbox.send(.result(key: key) { answer.give($0) })
+  /// Of each job that takes several transactions, by its sequence number, the last one that is
+  /// committed. Blocks.
+  public func lastChunks() throws(JobError) -> [Int64: Int64] {
+    let answer = Answer<Result<[Int64: Int64], SQLiteError>>()
+    inbox.send(.lastChunks { answer.give($0) })
     return try Self.value(answer.wait())
+  }
+
+  /// The results that the ledger has recorded; whoever gets them uses them on one thread.
+  public func recordedResults() throws(JobError) -> RecordedResults {
+    do throws(SQLiteError) {
+      return try RecordedResults(path: configuration.path)
+    } catch {
+      throw JobError(error)
+    }
   }
 
   /// Forgets settled rows of the ledger, and ids, that ended before `limit`, at most `most` of each,
@@ -166,6 +195,7 @@ public final class Engine: Sendable {
     inbox.stop()
     writer.join()
     pool.closeIdle()
+    cache.close()
   }
 }
 

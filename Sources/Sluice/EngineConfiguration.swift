@@ -1,4 +1,5 @@
 /// The settings of one database's engine; every duration is in seconds.
+@dynamicMemberLookup
 public struct EngineConfiguration: Sendable {
   /// The database file; made where it is missing.
   public var path: String
@@ -8,26 +9,31 @@ public struct EngineConfiguration: Sendable {
   public var spool: Int64 = 0
   /// Readers, each with a thread and a connection; opened on demand.
   public var poolSize = 10
-  /// How long a job waits for the write lock or a connection before an attempt counts as failed.
-  public var connectionTimeout = 30.0
-  /// Repeats of a job after an error worth retrying.
-  public var maxRetries = 3
-  /// Running time of one statement.
-  public var queryTimeout = 30.0
-  /// How long one group of jobs may run before it is committed.
-  public var groupWindow = 0.010
-  /// Jobs in one group.
-  public var groupSize = 256
   public var foreignKeys = false
-  /// Bytes of the rows that a write returns.
-  public var returningLimit = 16 << 20
-  /// Bytes of WAL at which it is emptied, with readers waited for.
-  public var walLimit = 64 << 20
   /// Opens the files of imports, which are rejected without it.
   public var imports: (any ImportSource)?
-  public var scheduler = SchedulerConfiguration()
   /// Notes what this one database's statements and transactions do; nil for nothing of it.
   public var monitor: QueryMonitor?
 
+  /// What may change while the engine runs; what it begins with.
+  public var tuning = EngineTuning()
+  /// Set by the engine: from then on every copy sees what `Engine.tune` says.
+  private var live: LiveTuning?
+  /// Likewise: what reads are looked up in, and whoever commits tells it.
+  private(set) var readCache: DatabaseCache?
+
   public init(path: String) { self.path = path }
+
+  func following(_ live: LiveTuning, _ cache: DatabaseCache) -> EngineConfiguration {
+    var copy = self
+    copy.live = live
+    copy.readCache = cache
+    return copy
+  }
+
+  /// The tuning's fields, read and set as if they were this type's own.
+  public subscript<Field>(dynamicMember field: WritableKeyPath<EngineTuning, Field>) -> Field {
+    get { live?.current[keyPath: field] ?? tuning[keyPath: field] }
+    set { tuning[keyPath: field] = newValue }
+  }
 }

@@ -78,7 +78,9 @@ struct JobStatementResult {
 
   /// Writes the rows as a table, else how many rows were changed.
   func show() {
-    if let table {
+    if let file = node["rows"]?["file"]?.string, let count = node["rows"]?["count"]?.integer {
+      Output.line("\(count) \(count == 1 ? "row" : "rows") in results/\(file)")
+    } else if let table {
       table.show()
       let count = table.rows.count
       let suffix = isTruncated ? ", cut off by max_rows" : ""

@@ -56,7 +56,8 @@ struct RetryCommand {
       let name = String(cString: entry.name)
       guard let job = JobName(name), job.kind != .foreign else { continue }
       looked += 1
-      guard try self.id(of: job) == id, let status = try layout.failed.status(name) else { continue }
+      guard try self.id(of: job) == id, let status = try layout.failed.status(name)
+      else { continue }
       if let found = latest, found.changed >= status.changed { continue }
       latest = (name, status.changed)
     }

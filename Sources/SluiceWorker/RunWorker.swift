@@ -6,14 +6,15 @@ import Spool
 public func runWorker(options: RunOptions) -> Int32 {
   let log = WorkerLog()
   do {
-    let loaded = try Settings.load(
-      options: SettingsOptions(
-        configPath: options.configPath, spool: options.spool, database: options.database,
-        overrides: options.overrides))
+    let sources = SettingsOptions(
+      configPath: options.configPath, spool: options.spool, database: options.database,
+      overrides: options.overrides)
+    let loaded = try Settings.load(options: sources)
     for warning in loaded.warnings { log.say(warning) }
     var settings = WorkerSettings(loaded.settings)
     settings.once = options.once
-    let worker = try Worker(settings, log: log)
+    let worker = try Worker(
+      settings, reload: SettingsReload(loaded.settings, options: sources), log: log)
     return try worker.run()
   } catch let error as SettingsError {
     log.say("\(error)")

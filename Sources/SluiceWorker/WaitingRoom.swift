@@ -18,7 +18,8 @@ final class WaitingRoom {
   private let layout: SpoolLayout
   private let active: ActiveJobs
   private let lookup: DependencyLookup
-  private let afterTimeout: Double
+  /// Seconds for which a job that nobody has seen is waited for; for those that come from now on.
+  var afterTimeout: Double
   private var jobs = WaitingJobs<Guest>()
   private(set) var pauses: PauseSet
 

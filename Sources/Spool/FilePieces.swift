@@ -127,7 +127,8 @@ extension StreamFailure {
   /// somebody's doing.
   init(_ error: FileError) {
     switch error.errno {
-    case ESTALE, ENOENT: self = .changed("the job's file was changed or replaced after it was claimed")
+    case ESTALE, ENOENT:
+      self = .changed("the job's file was changed or replaced after it was claimed")
     default: self = error.isStorage ? .unreadable("\(error)") : .changed("\(error)")
     }
   }

@@ -9,7 +9,8 @@ import Sluice
 /// action ends the process). Belongs to one thread.
 public struct JobClaim {
   private let layout: SpoolLayout
-  private let rules: ClaimRules
+  /// May be changed between two claims.
+  public var rules: ClaimRules
   private let knowsLeases: Bool
   public private(set) var sequences: SequenceSource
 

@@ -15,7 +15,7 @@ public struct DecodedJob: Sendable, Equatable {
 public struct JobDecoder: Sendable {
   /// What the worker has the machinery for.
   public static let supported: Set<JobFeature> = [
-    .expires, .notBefore, .after, .control, .jsonlResult, .csvResult, .importFile,
+    .expires, .notBefore, .after, .cache, .control, .jsonlResult, .csvResult, .importFile,
   ]
 
   /// The fields whose meaning depends on each other, as far as they are there.

@@ -8,6 +8,8 @@ public struct JobLimits: Sendable, Equatable {
   /// UTF-8 bytes of one SQL statement: bounds the memory of a prepared one. What is larger has
   /// values in it that belong into `params`.
   public var sqlBytes = 1_000_000
+  /// Bytes of one statement of a script, which is held in memory as a whole.
+  public var scriptStatementBytes = 16 << 20
   /// UTF-8 bytes of an `id`: it is a key of the ledger's index.
   public var idBytes = 200
   /// Bytes of `meta` as written: they are kept with the outcome.

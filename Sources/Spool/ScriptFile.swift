@@ -3,14 +3,13 @@ import Sluice
 
 /// A claimed `.sql`: knows its header, and reads it statement by statement from `active/`.
 public struct ScriptFile: ScriptSource {
-  /// Bytes of one statement: values of that size belong into a job's parameters.
-  public static let statementBytesMax = 16 << 20
   /// Bytes of a first line that can be a header.
   private static let headerBytesMax = 64 << 10
 
   let layout: SpoolLayout
   let name: ClaimedName
   let identity: FileIdentity
+  private let statementBytesMax: Int
   /// What the header says, without statements.
   public let template: Job
 
@@ -21,16 +20,18 @@ public struct ScriptFile: ScriptSource {
     self.layout = layout
     name = claimed.name
     identity = claimed.identity
+    statementBytesMax = decoder.limits.scriptStatementBytes
     let pieces = try FilePieces(layout.active, name.text, claimed: identity)
     _ = try pieces.readMore()
     if pieces.bytes.starts(with: [0xef, 0xbb, 0xbf]) { pieces.consume(3) }
     let bytes = pieces.bytes
-    let line = Array(bytes.prefix(bytes.firstLineFeed(from: 0) ?? min(bytes.count, Self.headerBytesMax)))
+    let line = Array(bytes.prefix(bytes.firstLineFeed(from: 0) ?? Self.headerBytesMax))
     template = try decoder.decodeScriptHeader(line[...]) ?? Job()
   }
 
-  /// The statements of a script that all begin like reads, so that a reader may run them.
-  public static func queries(_ content: [UInt8]) -> [JobStatement]? {
+  /// The statements of a script that all begin like reads, so that a reader may run them; nil where
+  /// one does not, or is too large.
+  public func queries(_ content: [UInt8]) -> [JobStatement]? {
     if content.contains(0) { return nil }
     return content.withUnsafeBufferPointer { bytes in
       var boundary = StatementBoundary()
@@ -48,10 +49,11 @@ public struct ScriptFile: ScriptSource {
         }
         if let first = boundary.first {
           let sql = UnsafeBufferPointer(rebasing: rest[first..<length])
-          guard Job.begins(asRead: sql), let text = String(validating: sql, as: UTF8.self) else {
-            return nil
-          }
-          queries.append(JobStatement(sql: text, line: line + UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds))
+          guard sql.count <= statementBytesMax, Job.begins(asRead: sql),
+            let text = String(validating: sql, as: UTF8.self)
+          else { return nil }
+          let before = UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds
+          queries.append(JobStatement(sql: text, line: line + before))
         }
         line += UnsafeBufferPointer(rebasing: rest[..<length]).lineFeeds
         start += length
@@ -61,7 +63,9 @@ public struct ScriptFile: ScriptSource {
   }
 
   public func open() throws(StreamFailure) -> any ScriptReader {
-    ScriptFileReader(try FilePieces(layout.active, name.text, claimed: identity))
+    ScriptFileReader(
+      try FilePieces(layout.active, name.text, claimed: identity),
+      statementBytesMax: statementBytesMax)
   }
 
   public func contentHash() throws(StreamFailure) -> UInt64 {
@@ -77,6 +81,7 @@ public struct ScriptFile: ScriptSource {
 /// Cuts a claimed `.sql` into its statements.
 final class ScriptFileReader: ScriptReader {
   private let pieces: FilePieces
+  private let statementBytesMax: Int
   private var boundary = StatementBoundary()
   private var hash = ContentHash()
   /// The physical line of what is not consumed yet.
@@ -85,7 +90,10 @@ final class ScriptFileReader: ScriptReader {
   private var lent = 0
   private(set) var contentHash: UInt64?
 
-  init(_ pieces: FilePieces) { self.pieces = pieces }
+  init(_ pieces: FilePieces, statementBytesMax: Int) {
+    self.pieces = pieces
+    self.statementBytesMax = statementBytesMax
+  }
 
   func next() throws(StreamFailure) -> ScriptStatement? {
     consume(lent)
@@ -112,7 +120,7 @@ final class ScriptFileReader: ScriptReader {
           consume(boundary.scanned)
           boundary.reset()
         }
-        guard pieces.bytes.count <= ScriptFile.statementBytesMax else {
+        guard pieces.bytes.count <= statementBytesMax else {
           throw tooLong()
         }
         if try !pieces.readMore(), pieces.bytes.isEmpty { return try end() }
@@ -123,7 +131,7 @@ final class ScriptFileReader: ScriptReader {
   private func lend(_ first: Int, _ length: Int) throws(StreamFailure) -> ScriptStatement {
     consume(first)
     lent = length - first
-    guard lent <= ScriptFile.statementBytesMax else { throw tooLong() }
+    guard lent <= statementBytesMax else { throw tooLong() }
     let text = UnsafeBufferPointer(rebasing: pieces.bytes[..<lent])
     if let base = text.baseAddress, let nul = memchr(base, 0, text.count) {
       consume(UnsafePointer(nul.assumingMemoryBound(to: UInt8.self)) - base)
@@ -151,7 +159,7 @@ final class ScriptFileReader: ScriptReader {
   private func tooLong() -> StreamFailure {
     unfit(
       SluiceCode.tooLarge,
-      "a statement has more than \(ScriptFile.statementBytesMax) bytes",
+      "a statement has more than \(statementBytesMax) bytes",
       hint: "give values as \"params\" of a .json or .jsonl job")
   }
 

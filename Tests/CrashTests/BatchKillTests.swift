@@ -53,7 +53,8 @@ extension CrashTests {
     /// Lines of all kinds; every 97th has an id, every 101st is wrong.
     private static func batch(lines: Int) -> String {
       var text = #"{"sluice":{"sql":"INSERT INTO t VALUES(?)"}}"# + "\n"
-      text += #"{"sql":"CREATE TABLE t(a)"}"# + "\n" + #"{"sql":"INSERT INTO t VALUES(?)","params":[0]}"#
+      text += #"{"sql":"CREATE TABLE t(a)"}"# + "\n"
+      text += #"{"sql":"INSERT INTO t VALUES(?)","params":[0]}"#
       for number in 1...lines {
         if number % 101 == 0 {
           text += "\n[1,2]"

@@ -102,7 +102,10 @@ import Testing
       (#"{"sql":"x","timeout":9e999}"#, "/timeout", "found 9e999"),
       (#"{"sql":"x","retries":1.0}"#, "/retries", "found 1.0"),
       (#"{"sql":"x","retries":-1}"#, "/retries", "at least 0"),
-      (#"{"sql":"x","result":{"format":"csv"}}"#, "/result/format", "must be \"json\""),
+      (
+        #"{"sql":"x","result":{"format":"xml"}}"#, "/result/format",
+        #"must be one of "json", "jsonl", "csv""#
+      ),
       (#"{"sql":"x","result":{"max_row":1}}"#, "/result/max_row", "in \"result\""),
       (#"{"sql":"x","result":{"objects":1}}"#, "/result/objects", "true or false, found 1"),
       (#"{"sql":"x","a/b":1}"#, "/a~1b", #"unknown field "a/b" in a job"#),

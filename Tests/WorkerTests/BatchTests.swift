@@ -18,7 +18,9 @@ import Testing
   }
 
   private func lines(_ name: String = "b.jsonl") throws -> [JSONNode] {
-    try (spool.result(name) ?? "").split(separator: "\n").map { try JSONReader.parse(Array($0.utf8)) }
+    try (spool.result(name) ?? "").split(separator: "\n").map {
+      try JSONReader.parse(Array($0.utf8))
+    }
   }
 
   private func rows(_ sql: String) throws -> [Value] {

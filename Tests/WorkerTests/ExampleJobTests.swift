@@ -9,7 +9,11 @@ import Testing
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     let jobs = try Directory(path: root.joined(separator: "/") + "/jobs")
     let spool = try TemporarySpool()
-    let names = spool.names(jobs).filter { $0 != "README.md" }
+    let names = spool.names(jobs).filter { $0 != "README.md" && $0 != "data" }
+    let data = try jobs.directory("data")
+    for name in spool.names(data) {
+      try spool.layout.data.create(name).write(try data.contents(name) ?? [])
+    }
     #expect(names.count > 10)
     // Those from 20 on look at what the others left.
     for part in [names.filter { $0 < "20" }, names.filter { $0 >= "20" }] {

@@ -139,7 +139,7 @@ import Testing
     ("CREATE TABLE a(b);\n.read x\n", "SLUICE_BAD_JOB", 2),
     ("CREATE TABLE a(b);\n\nROLLBACK;", "SLUICE_FORBIDDEN", 3),
     ("CREATE TABLE a(b);SAVEPOINT x;", "SLUICE_FORBIDDEN", 1),
-    ("CREATE TABLE a(b);\nPRAGMA foreign_keys=ON;\nINSERT INTO a VALUES(1);", "SLUICE_FORBIDDEN", 3),
+    ("CREATE TABLE a(b);\nPRAGMA foreign_keys=1;\nINSERT INTO a VALUES(1);", "SLUICE_FORBIDDEN", 3),
     ("CREATE TABLE a(b);\nCREATE VIEW v AS SELECT * FROM _sluice_ids;", "SLUICE_FORBIDDEN", 2),
     ("CREATE TABLE a(b);\nCREATE TABLE c(x REFERENCES _sluice_ids);", "SLUICE_FORBIDDEN", 2),
     ("CREATE TABLE a(b);\nDELETE FROM _sluice_ids;", "SLUICE_FORBIDDEN", 2),
@@ -166,6 +166,15 @@ import Testing
     #expect(on["error"]?["code"]?.string == "SQLITE_CONSTRAINT_FOREIGNKEY")
     let off = try run("PRAGMA foreign_keys=OFF;\nBEGIN;\nINSERT INTO c VALUES(1);\nCOMMIT;")
     #expect(off["status"]?.string == "done")
+  }
+
+  @Test("a statement beyond the limit is refused, in whatever place")
+  func tooLong() throws {
+    let text = String(repeating: "x", count: 16 << 20)
+    let result = try run("CREATE TABLE a(b);\nINSERT INTO a VALUES('\(text)');")
+    #expect(result["status"]?.string == "rejected")
+    #expect(result["error"]?["code"]?.string == "SLUICE_TOO_LARGE")
+    #expect(result["error"]?["line"]?.integer == 2)
   }
 
   @Test("one that only reads is a read: its rows come without a commit")

@@ -12,6 +12,9 @@ struct ExecutedStatements {
   var changes: Int64?
   /// Some statement is one that returns rows.
   var returnsRows = false
+  /// Of all statements of a read, as they were when they had run.
+  var traits: StatementTraits = []
+  var use = TableUse()
 }
 
 /// Runs the statements of one job on one connection, inside a transaction that its caller began
@@ -43,6 +46,8 @@ struct JobExecution {
   private var hasChangedRows = false
   private var changes: Int64 = 0
   private var returnsRows = false
+  private var readTraits: StatementTraits = []
+  private var readUse = TableUse()
 
   init(_ job: Job, settings: Settings, output: ReadOutput? = nil, reusing buffer: [UInt8] = []) {
     self.job = job
@@ -71,7 +76,8 @@ struct JobExecution {
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
       setPragma: traits.contains(.settingPragma),
-      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows)
+      changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows,
+      traits: readTraits, use: readUse)
   }
 
   private mutating func run(
@@ -190,6 +196,7 @@ struct JobExecution {
       }
     }
     try output.finish(&writer)
+    if settings.subject == .reader { note(prepared) }
     if prepared.columnCount > 0 { returnsRows = true }
     changes += output.changes
     if prepared.traits.contains(.writesRows) {
@@ -202,6 +209,13 @@ struct JobExecution {
     Seconds.append(now.seconds(since: started), to: &writer.bytes)
     writer.endObject()
     if let expect = statement.expect { try output.check(expect) }
+  }
+
+  private mutating func note(_ read: Statement) {
+    readTraits.formUnion(read.traits)
+    // A plan may be another one on the same data.
+    if read.isExplain { readTraits.insert(.volatile) }
+    readUse.formUnion(read.use)
   }
 
   private func rowFile() throws(JobStop) -> RowFile? {

@@ -238,7 +238,7 @@ final class ImportLoader {
   private func statement(
     for target: [String], _ connection: borrowing Connection
   ) throws(ImportStop) -> Statement {
-    if let last, row.names == nil || last.columns == target { return last.statement }
+    if let last, last.columns == target { return last.statement }
     let statement = try self.statement(target, connection)
     last = (target, statement)
     return statement

@@ -26,3 +26,14 @@ public enum EarlyEnd: Sendable {
     }
   }
 }
+
+extension EarlyEnd {
+  /// The end that a stop for `reason` stands for; nil where it stands for none.
+  init?(_ reason: Interrupt.Reason) {
+    switch reason {
+    case .cancelled: self = .cancelled
+    case .expired: self = .expired
+    case .timeout, .groupWindow, .preempted, .stopping: return nil
+    }
+  }
+}

@@ -75,10 +75,10 @@ public enum SluiceCode {
 
 extension JobError {
   public static let cancelled = JobError(
-    .request, SluiceCode.cancelled, "the job was cancelled; nothing of it took effect")
+    .request, SluiceCode.cancelled, "the job was cancelled before it was finished")
 
   public static let expired = JobError(
     .timeout, SluiceCode.expired,
-    "the job was not finished by the time its \"expires\" names; nothing of it took effect",
+    "the job was not finished by the time its \"expires\" names",
     hint: "give it more time, or drop it when there is less to do before it")
 }

@@ -69,18 +69,6 @@ final class StatementRecorder: Sendable {
     state.generation = generation
   }
 
-  /// Notes that the cache had the result of a read.
-  func recordCacheHit(_ text: StatementText) {
-    let full = buffer.withLock { state -> SampleBuffer.Content? in
-      renew(&state)
-      var sample = StatementSample(
-        tag: text.withBytes { tag(of: $0, &state) }, nanoseconds: 0)
-      sample.isCacheHit = true
-      return add(sample, &state)
-    }
-    if let full { monitor.merge(full) }
-  }
-
   private func tag(of text: UnsafeBufferPointer<UInt8>, _ state: inout State) -> UInt64 {
     StatementFingerprint.withHash(of: text) { hash, text in
       if let tag = state.tags[hash] { return tag }

@@ -1,4 +1,5 @@
 import SQLite
+import Synchronization
 
 /// A fixed number of connections that read, lent to one thread each; opened on demand.
 ///
@@ -59,8 +60,16 @@ public final class ConnectionPool: Sendable {
 
   private let configuration: Configuration
   private let state = Monitor(State())
+  /// Seconds; `configuration.timeout` at first.
+  private let timeout: Mutex<Double>
 
-  public init(_ configuration: Configuration) { self.configuration = configuration }
+  public init(_ configuration: Configuration) {
+    self.configuration = configuration
+    timeout = Mutex(configuration.timeout)
+  }
+
+  /// Changes how long borrowers wait, in seconds; for those that come from now on.
+  public func wait(atMost seconds: Double) { timeout.withLock { $0 = seconds } }
 
   public var statistics: Statistics { state.withLock { $0.statistics } }
 
@@ -74,7 +83,8 @@ public final class ConnectionPool: Sendable {
       state.statistics.waiting = state.waiters.count
       return state.nextNumber
     }
-    let deadline = MonotonicTime.now().advanced(bySeconds: configuration.timeout)
+    let timeout = timeout.withLock { $0 }
+    let deadline = MonotonicTime.now().advanced(bySeconds: timeout)
     let size = configuration.size
     let grant = state.wait(until: deadline) { state -> Grant? in
       guard state.isFirst(number) else { return nil }
@@ -92,7 +102,7 @@ public final class ConnectionPool: Sendable {
     guard let grant else {
       throw JobError(
         .connection, "SQLITE_BUSY",
-        "all \(size) connections were in use for \(configuration.timeout) s", number: 5,
+        "all \(size) connections were in use for \(timeout) s", number: 5,
         retryable: true, hint: "raise pool_size, or shorten the reads that hold them")
     }
     return try ready(grant)

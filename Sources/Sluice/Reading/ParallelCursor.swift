@@ -25,10 +25,12 @@ struct ParallelCursor {
 
   /// - Parameters:
   ///   - output: where rows go that are many; not finished here.
+  ///   - filling: given the result, if it is done and in memory.
   ///   - onLongRun: called, on this thread, when the job turns out to be a long one.
   ///   - runs: told what stops the job while it runs, and nil when it has ended.
   func run(
-    _ ticket: JobTicket, output: ReadOutput, onLongRun: @escaping () -> Void,
+    _ ticket: JobTicket, output: ReadOutput, filling: DatabaseCache.Filling?,
+    onLongRun: @escaping () -> Void,
     runs: (Interrupt?) -> Void
   ) -> End {
     let pooled: PooledConnection
@@ -47,6 +49,9 @@ struct ParallelCursor {
         ticket.job, output, on: pooled.connection,
         MonitorSink(pooled.recorder, job: ticket.name))
       pool.release(pooled, .reuse)
+      if !output.holdsResult {
+        filling?.store(executed.json, traits: executed.traits, use: executed.use)
+      }
       return .ended(.done, statements: executed.json, error: nil)
     } catch {
       let verdict = leave(pooled.connection, after: error)

@@ -1,6 +1,6 @@
 import SQLite
 
-/// Answers one read job: runs it, again after what may pass, and keeps what it returns.
+/// Answers one read job: from the cache, or runs it, again after what may pass, and keeps what it returns.
 ///
 /// On a reader's thread, used once.
 struct ReadRun {
@@ -41,6 +41,11 @@ struct ReadRun {
   }
 
   func answer() -> Answer {
+    let lookUp = configuration.readCache?.lookUp(ticket.job) ?? .bypass
+    if case .hit(let statements) = lookUp {
+      configuration.monitor?.addCacheHit(ticket.job)
+      return .outcome(served(statements))
+    }
     var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
     var patience = Patience()
     while true {
@@ -48,7 +53,7 @@ struct ReadRun {
       var document = ResultDocument(of: ticket, status: .done, finished: started)
       document.attempts = attempt.attempts
       let output = ReadOutput(ticket, store: store, document: document)
-      switch run(output, document) {
+      switch run(output, document, lookUp.filling) {
       case .ended(_, _, let error?) where error.retryable:
         guard
           case .retry(let delay) = attempt.failed(retryable: true, random: .random(in: 0..<1))
@@ -74,9 +79,19 @@ struct ReadRun {
     }
   }
 
-  private func run(_ output: ReadOutput, _ document: ResultDocument) -> ParallelCursor.End {
+  private func served(_ statements: [UInt8]) -> Outcome {
+    var document = ResultDocument(of: ticket, status: .done, finished: started)
+    document.attempts = 1
+    document.cached = true
+    return outcome(&document, .done, nil, statements)
+  }
+
+  private func run(
+    _ output: ReadOutput, _ document: ResultDocument, _ filling: DatabaseCache.Filling?
+  ) -> ParallelCursor.End {
     let cursor = ParallelCursor(configuration, pool: pool)
-    let end = cursor.run(ticket, output: output, onLongRun: onLongRun, runs: runs)
+    let end = cursor.run(
+      ticket, output: output, filling: filling, onLongRun: onLongRun, runs: runs)
     guard case .ended(.done, let statements, nil) = end else { return end }
     var document = document
     close(&document, .done)

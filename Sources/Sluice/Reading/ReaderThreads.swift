@@ -127,6 +127,10 @@ final class ReaderThreads: Sendable {
     }
   }
 
+  func tune(_ configuration: SchedulerConfiguration) {
+    state.withLock { $0.scheduler.configuration = configuration }
+  }
+
   /// Ends the threads; running reads are stopped and stay unfinished.
   func stop() {
     let threads = state.withLock { state in

@@ -80,14 +80,3 @@ struct BackupRun {
     }
   }
 }
-
-extension EarlyEnd {
-  /// The end that a stop for `reason` stands for; nil where it stands for none.
-  init?(_ reason: Interrupt.Reason) {
-    switch reason {
-    case .cancelled: self = .cancelled
-    case .expired: self = .expired
-    case .timeout, .groupWindow, .preempted, .stopping: return nil
-    }
-  }
-}

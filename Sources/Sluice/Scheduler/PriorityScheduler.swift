@@ -24,9 +24,15 @@ public struct PriorityScheduler<Element: Sendable>: Sendable {
     var slot: Int
   }
 
-  public let configuration: SchedulerConfiguration
-  private let agingNanoseconds: Int64
-  private let maxWaitNanoseconds: Int64
+  /// May be changed while jobs wait.
+  public var configuration: SchedulerConfiguration {
+    didSet {
+      agingNanoseconds = Self.nanoseconds(configuration.agingSeconds)
+      maxWaitNanoseconds = Self.nanoseconds(configuration.maxWaitSeconds)
+    }
+  }
+  private var agingNanoseconds: Int64
+  private var maxWaitNanoseconds: Int64
   /// One per `Priority`, at its raw value.
   private var lanes: [WaitingLane<Element>]
   private var places: [UInt64: Place] = [:]

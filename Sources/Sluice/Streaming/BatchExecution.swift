@@ -173,7 +173,7 @@ final class BatchExecution {
     let sequence = ended.write.ticket.sequence
     forget(sequence)
     var progress = try session.chunks.progress(of: sequence, on: session.connection)
-    progress.started = ended.started
+    progress.started = ended.started ?? progress.started
     progress.ran = ended.write.progress?.ran ?? 0
     var row = ChunkLedger.Row(
       sequence: sequence, commit: progress.commit ?? 0, progress: progress, ended: nil,

@@ -58,9 +58,8 @@ struct ChunkRun {
     }
     while !isFull {
       // Noticed by a running statement only if it runs for long.
-      if session.connection.interrupt.reason == .cancelled {
-        return .lost(.interrupted(.cancelled))
-      }
+      let reason = session.connection.interrupt.reason
+      if let reason, EarlyEnd(reason) != nil { return .lost(.interrupted(reason)) }
       guard let line = try reader.next() else {
         isLast = true
         break

@@ -8,13 +8,15 @@ struct CheckpointPolicy {
   /// SQLite's own default for automatic checkpoints.
   static let pages = 1000
 
-  private let truncatePages: Int
+  /// Bytes of WAL from which on the file is cut back to nothing.
+  var walLimit: Int
+  private let pageSize: Int
   /// Pages that the WAL had at the last try.
   private var tried = 0
 
-  /// - Parameter walLimit: bytes of WAL from which on the file is cut back to nothing.
   init(walLimit: Int, pageSize: Int = 4096) {
-    truncatePages = max(CheckpointPolicy.pages, walLimit / pageSize)
+    self.walLimit = walLimit
+    self.pageSize = pageSize
   }
 
   enum Step: Equatable {
@@ -29,6 +31,6 @@ struct CheckpointPolicy {
     if walPages < tried { tried = 0 }
     if walPages - tried < Self.pages { return .none }
     tried = walPages
-    return walPages >= truncatePages ? .truncate : .full
+    return walPages >= max(Self.pages, walLimit / pageSize) ? .truncate : .full
   }
 }

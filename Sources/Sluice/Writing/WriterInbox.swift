@@ -83,6 +83,10 @@ final class WriterInbox: Sendable {
     state.signal()
   }
 
+  func tune(_ configuration: SchedulerConfiguration) {
+    state.withLock { $0.scheduler.configuration = configuration }
+  }
+
   /// While `isHeldBack`, no job but an urgent one begins.
   func holdBack(_ isHeldBack: Bool) {
     state.withLock { $0.isHeldBack = isHeldBack }

@@ -12,6 +12,9 @@ final class WriterSession {
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   private let commitStatement: Statement
+  private let dataVersionStatement: Statement
+  /// Told of every commit.
+  private let cache: DatabaseCache?
   private var waiting = Waiting.forWriter(until: 0)
   private var probe: TransactionProbe?
   private let shouldStop: () -> Bool
@@ -31,6 +34,7 @@ final class WriterSession {
     _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
   ) throws(SQLiteError) {
     self.configuration = configuration
+    cache = configuration.readCache
     self.shouldStop = shouldStop
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
@@ -44,6 +48,7 @@ final class WriterSession {
     lineStatements = try LineStatements(on: connection)
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
+    dataVersionStatement = try connection.prepareOwn("PRAGMA main.data_version")
     probe = configuration.monitor.map { TransactionProbe($0) }
     connection.onBusy { [unowned self] count in wait(count) }
   }
@@ -55,6 +60,7 @@ final class WriterSession {
     waiting = .forWriter(until: end.nanoseconds)
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    connection.authorizer.beginTransaction()
     transactions.jobsBegun = 0
     probe?.asksForLock(walPages: connection.walPages)
     defer { probe?.lockAnswered(hasLock: !connection.isAutocommit) }
@@ -65,10 +71,26 @@ final class WriterSession {
   func commit() throws(SQLiteError) {
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
+    let told = cache?.willCommit(connection.authorizer.transactionUse, ownVersion: dataVersion)
     var outcome = TransactionRecord.Outcome.unknown
     defer { endProbe(outcome) }
-    try commitStatement.run()
+    do throws(SQLiteError) {
+      try commitStatement.run()
+    } catch {
+      if let told { cache?.failed(told) }
+      throw error
+    }
     outcome = .committed
+    if let told { cache?.didCommit(told, ownVersion: dataVersion) }
+  }
+
+  /// Changes when another connection has committed, not with this one's own commits.
+  private func dataVersion() throws(SQLiteError) -> Int64 {
+    defer { dataVersionStatement.reset() }
+    guard try dataVersionStatement.step() else {
+      throw SQLiteError(code: 1, message: "PRAGMA data_version gave no row")
+    }
+    return dataVersionStatement.integer(0)
   }
 
   /// Ends the transaction if there is still one; an error here would hide the one that mattered.

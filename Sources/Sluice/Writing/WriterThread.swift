@@ -376,6 +376,7 @@ final class WriterThread {
 
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
+    checkpoints.walLimit = configuration.walLimit
     switch checkpoints.step(walPages: session.connection.walPages) {
     case .none: return
     case .full: mode = .full

@@ -168,6 +168,8 @@ struct StatusPage {
       "writer \(engine.activity.name)", "\(engine.pool.lent) of \(engine.poolSize) readers busy",
       "database \(Self.bytes(engine.storage.databaseBytes))",
       "log \(Self.bytes(engine.storage.walBytes))",
+      "cache \(Self.count(engine.cache.hits)) of "
+        + "\(Self.count(engine.cache.hits + engine.cache.misses)) hit",
       "\(Self.bytes(engine.storage.freeBytes)) free",
     ].joined(separator: " · ")
     html += "</p></section>\n"

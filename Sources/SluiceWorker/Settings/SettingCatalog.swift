@@ -9,14 +9,14 @@ extension Setting {
   /// Every plain setting, in the order of the configuration file.
   ///
   /// What a running worker has built its threads, connections or files on changes after a restart;
-  /// all the rest is read anew each time it is used.
+  /// all the rest takes effect at a reload.
   static let all: [Setting] = [
     Setting("pool_size", .count(\.poolSize, 1...256), .afterRestart),
     Setting("connection_timeout", .seconds(\.connectionTimeoutSeconds, tick...day)),
     Setting("max_retries", .count(\.maxRetries, 0...1000)),
     Setting("cache_size", .count(\.cacheSize, 0...1_000_000)),
     Setting("query_timeout", .seconds(\.queryTimeoutSeconds, tick...7 * day)),
-    Setting("monitoring_enabled", .flag(\.isMonitoringEnabled)),
+    Setting("monitoring_enabled", .flag(\.isMonitoringEnabled), .afterRestart),
 
     Setting("spool", .path(\.spool), .afterRestart),
     Setting("foreign_keys", .flag(\.foreignKeys), .afterRestart),
@@ -32,12 +32,12 @@ extension Setting {
     Setting("rescan", .seconds(\.rescanSeconds, 0.1...3600)),
     Setting("after_timeout", .seconds(\.afterTimeoutSeconds, 0...year)),
     // An outcome that is forgotten while its result is still on its way could not be told again.
-    Setting("ledger_retention", .seconds(\.ledgerRetentionSeconds, 60...10 * year)),
+    Setting("ledger_retention", .seconds(\.ledgerRetentionSeconds, 60...10 * year), .afterRestart),
     Setting("result_retention", .seconds(\.resultRetentionSeconds, 0...10 * year)),
 
-    Setting("monitor_interval", .seconds(\.monitorIntervalSeconds, 0.1...3600)),
-    Setting("heartbeat", .seconds(\.heartbeatSeconds, 0.1...3600)),
-    Setting("slow_query", .seconds(\.slowQuerySeconds, tick...day)),
+    Setting("monitor_interval", .seconds(\.monitorIntervalSeconds, 0.1...3600), .afterRestart),
+    Setting("heartbeat", .seconds(\.heartbeatSeconds, 0.1...3600), .afterRestart),
+    Setting("slow_query", .seconds(\.slowQuerySeconds, tick...day), .afterRestart),
 
     Setting("wal_limit", .bytes(\.walLimitBytes, 1 << 20...1 << 40)),
     // The outcome is one blob of the ledger, and SQLite ends those at 10^9 bytes.

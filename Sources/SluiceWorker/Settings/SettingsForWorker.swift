@@ -9,6 +9,7 @@ extension WorkerSettings {
     limits.jobBytes = settings.limits.jobBytes
     limits.depth = settings.limits.jsonDepth
     limits.sqlBytes = settings.limits.statementBytes
+    limits.scriptStatementBytes = settings.limits.scriptStatementBytes
     limits.metaBytes = settings.limits.metaBytes
     claimRules.jsonBytesMax = Int64(settings.limits.jobBytes)
     claimRules.sqlBytesMax = Int64(settings.limits.sqlBytes)
@@ -16,6 +17,8 @@ extension WorkerSettings {
     rescan = settings.rescanSeconds
     afterTimeout = settings.afterTimeoutSeconds
     ledgerRetention = settings.ledgerRetentionSeconds
+    resultRetention = settings.resultRetentionSeconds
+    maintenance = settings.maintenance
     umask = settings.umask
     monitor.isEnabled = settings.isMonitoringEnabled
     monitor.interval = settings.monitorIntervalSeconds
@@ -37,6 +40,9 @@ extension Settings {
     engine.foreignKeys = foreignKeys
     engine.returningLimit = returningLimitBytes
     engine.walLimit = walLimitBytes
+    engine.cache.entriesMax = cacheSize
+    engine.cache.rules = CacheRules(
+      cacheRules.map { CacheRules.Rule(match: $0.match, seconds: $0.ttlSeconds) })
     engine.scheduler = SchedulerConfiguration(
       agingSeconds: agingSeconds, maxWaitSeconds: maxWaitSeconds)
     return engine
