@@ -1,4 +1,4 @@
-/// Makes the text of a fingerprint in one pass over a statement's bytes, some 2 ns each.
+/// Makes the text of a fingerprint in one pass over a statement's bytes, some 5 ns each.
 ///
 /// Writes into memory that is lent to it: with an array that grows it took three times as long.
 struct StatementNormalizer {
@@ -59,7 +59,7 @@ struct StatementNormalizer {
       skipQuoted(UInt8(ascii: "'"))
       value()
     case UInt8(ascii: "0")...UInt8(ascii: "9"): number()
-    case UInt8(ascii: ".") where isDigit(byte(1)): number()
+    case UInt8(ascii: ".") where ByteClass.isDigit(byte(1)): number()
     case UInt8(ascii: "?"), UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: "$"): parameter()
     case UInt8(ascii: "\""), UInt8(ascii: "`"): quotedName(first)
     case UInt8(ascii: "["): quotedName(UInt8(ascii: "]"))
@@ -68,7 +68,7 @@ struct StatementNormalizer {
     case UInt8(ascii: ","): punctuation(.comma)
     case UInt8(ascii: "."): punctuation(.dot)
     case UInt8(ascii: ";"): punctuation(.dot)
-    case let byte where isWord(byte): word()
+    case let byte where ByteClass.isWord(byte): word()
     default: symbol()
     }
   }
@@ -106,7 +106,7 @@ struct StatementNormalizer {
     let isHexadecimal = byte(1) | 0x20 == UInt8(ascii: "x")
     while at < source.count {
       let byte = source[at]
-      if isWord(byte) || byte == UInt8(ascii: ".") {
+      if ByteClass.isWord(byte) || byte == UInt8(ascii: ".") {
         at += 1
       } else if !isHexadecimal, byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+"),
         source[at - 1] | 0x20 == UInt8(ascii: "e")
@@ -121,7 +121,10 @@ struct StatementNormalizer {
 
   private mutating func parameter() {
     at += 1
-    while at < source.count, isWord(source[at]) || source[at] == UInt8(ascii: ":") { at += 1 }
+    while at < source.count {
+      guard ByteClass.isWord(source[at]) || source[at] == UInt8(ascii: ":") else { break }
+      at += 1
+    }
     value()
   }
 
@@ -166,10 +169,7 @@ struct StatementNormalizer {
 
   private mutating func word() {
     space()
-    var end = at + 1
-    while end < source.count, isWord(source[end]) || source[end] == UInt8(ascii: "$") { end += 1 }
-    output.appendLowercased(UnsafeBufferPointer(rebasing: source[at..<end]))
-    at = end
+    at = output.appendWord(of: source, from: at)
     last = .word
     isNoList()
   }
@@ -261,12 +261,21 @@ struct StatementNormalizer {
       lastList = list
     }
   }
+}
 
-  private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+/// What SQL takes a byte for.
+private enum ByteClass {
+  static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-  private func isWord(_ byte: UInt8) -> Bool {
-    (byte | 0x20) &- UInt8(ascii: "a") < 26 || isDigit(byte) || byte == UInt8(ascii: "_")
-      || byte >= 0x80
+  /// Letters, digits, `_` and all beyond ASCII; a bit for each of the first 128.
+  static func isWord(_ byte: UInt8) -> Bool {
+    if byte >= 0x80 { return true }
+    let bits: UInt64 = byte < 64 ? 0x03ff_0000_0000_0000 : 0x07ff_fffe_87ff_fffe
+    return bits >> UInt64(byte & 63) & 1 != 0
+  }
+
+  static func lowercased(_ byte: UInt8) -> UInt8 {
+    byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
   }
 }
 
@@ -286,14 +295,19 @@ private struct FingerprintText {
     count += 1
   }
 
-  mutating func appendLowercased(_ bytes: UnsafeBufferPointer<UInt8>) {
-    let start = count
-    for index in 0..<bytes.count {
-      let byte = bytes[index]
-      let isUpper = byte &- UInt8(ascii: "A") < 26
-      memory[start &+ index] = isUpper ? byte | 0x20 : byte
+  /// Appends the rest of a word in lower case.
+  /// - Returns: where it ends in the source.
+  mutating func appendWord(of source: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    // In variables of its own: through `self` each byte would be counted in memory.
+    var (from, to) = (start, count)
+    while from < source.count {
+      guard ByteClass.isWord(source[from]) || source[from] == UInt8(ascii: "$") else { break }
+      memory[to] = ByteClass.lowercased(source[from])
+      from &+= 1
+      to &+= 1
     }
-    count = start + bytes.count
+    count = to
+    return from
   }
 
   mutating func append(_ text: StaticString) {

@@ -10,7 +10,6 @@ final class StatementRecorder: Sendable {
 
   /// Samples after which they are handed over without being asked for: 40 KiB.
   private static let samplesMax = 1024
-  private static let tagsMax = 1024
 
   private let monitor: QueryMonitor
   private let buffer: SampleBuffer
@@ -65,7 +64,7 @@ final class StatementRecorder: Sendable {
   private func renew(_ state: inout State) {
     let generation = monitor.generation
     if state.generation == generation { return }
-    state.tags.removeAll(keepingCapacity: true)
+    state.tags.removeAll()
     state.generation = generation
   }
 
@@ -79,7 +78,6 @@ final class StatementRecorder: Sendable {
   private func tag(of fingerprint: StatementFingerprint, _ state: inout State) -> UInt64 {
     if let tag = state.tags[fingerprint.hash] { return tag }
     let tag = monitor.tag(of: fingerprint)
-    if state.tags.count >= Self.tagsMax { state.tags.removeAll(keepingCapacity: true) }
     state.tags[fingerprint.hash] = tag
     return tag
   }
@@ -102,7 +100,7 @@ final class SampleBuffer: Sendable {
   struct State: Sendable {
     var content = Content()
     /// Tags by fingerprint, for statements that no cache keeps.
-    var tags: [UInt64: UInt64] = [:]
+    var tags = TagMemory()
     var generation: UInt32 = 0
 
     mutating func take() -> Content {
@@ -126,6 +124,26 @@ final class SampleBuffer: Sendable {
   func close() { closed.store(true, ordering: .releasing) }
 
   var isClosed: Bool { closed.load(ordering: .acquiring) }
+}
+
+/// The tags of fingerprints met lately, each in the one place that its hash gives it.
+struct TagMemory: Sendable {
+  private static let places = 256
+  private var entries: [(hash: UInt64, tag: UInt64)] = []
+
+  subscript(hash: UInt64) -> UInt64? {
+    get {
+      guard !entries.isEmpty else { return nil }
+      let entry = entries[Int(hash % UInt64(Self.places))]
+      return entry.hash == hash && entry.tag != 0 ? entry.tag : nil
+    }
+    set {
+      if entries.isEmpty { entries = Array(repeating: (0, 0), count: Self.places) }
+      entries[Int(hash % UInt64(Self.places))] = (hash, newValue ?? 0)
+    }
+  }
+
+  mutating func removeAll() { entries.removeAll() }
 }
 
 /// Where one statement's text stands in a text that may hold several.
