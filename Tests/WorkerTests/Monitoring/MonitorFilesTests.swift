@@ -182,6 +182,7 @@ import Testing
   func cached() throws {
     try spool.drop("a.json", #"{"sql":"CREATE TABLE t(a)"}"#)
     let worker = try WorkerProcess.started(on: spool)
+    #expect(try eventually { try spool.result("a.json") != nil })
     for number in 1...5 {
       try spool.drop("r\(number).json", #"{"sql":"SELECT a FROM t","cache":60}"#)
       #expect(try eventually { try spool.result("r\(number).json") != nil })
