@@ -142,8 +142,9 @@ struct WorkerMetrics {
       }
       if let statements = node["statements"] {
         parts.append("statements reused " + Quantity.percent(statements.number("reused_ratio")))
-        let hits = statements.count("cache_hits")
-        if hits > 0 { parts.append("\(hits) cache hits") }
+      }
+      if let cache = node["cache"], cache["hit_ratio"] != nil {
+        parts.append("cache hits " + Quantity.percent(cache.number("hit_ratio")))
       }
       return "\(name): " + parts.joined(separator: ", ")
     }

@@ -177,11 +177,11 @@ struct JobExecution {
     var output = StatementOutput(
       index: statementIndex, options: job.result, isRead: settings.subject == .reader,
       file: try rowFile())
-    var isDone = false
+    var ended: MonotonicTime?
     defer {
       settings.monitor?.record(
-        prepared, in: statement.sql, range, since: started, rows: output.rowCount,
-        changes: output.changes, isDone: isDone, stop: connection.interrupt.reason)
+        prepared, in: statement.sql, range, since: started, until: ended, rows: output.rowCount,
+        changes: output.changes, stop: connection.interrupt.reason)
     }
     switch statement.parameters {
     case .none: try runOnce(prepared, nil, &output, connection)
@@ -203,10 +203,11 @@ struct JobExecution {
       writer.field("changes", output.changes)
       writer.field("last_insert_rowid", connection.lastInsertRowid)
     }
+    let now = MonotonicTime.now()
+    ended = now
     writer.member("\"seconds\":")
-    Seconds.append(MonotonicTime.now().seconds(since: started), to: &writer.bytes)
+    Seconds.append(now.seconds(since: started), to: &writer.bytes)
     writer.endObject()
-    isDone = true
     if let expect = statement.expect { try output.check(expect) }
   }
 

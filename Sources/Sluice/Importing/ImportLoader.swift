@@ -142,8 +142,8 @@ final class ImportLoader {
     guard let monitor, let last else { return }
     let sql = plan.insert(last.columns)
     monitor.record(
-      last.statement, in: sql, 0..<sql.utf8.count, since: started, rows: 0, changes: rows,
-      isDone: true, stop: nil)
+      last.statement, in: sql, 0..<sql.utf8.count, since: started, until: .now(), rows: 0,
+      changes: rows, stop: nil)
   }
 
   /// Lets go of the last row's values; at the end of each chunk.

@@ -24,6 +24,7 @@ public struct EngineSnapshot: Sendable {
   public var holdUps: [HoldUp]
   public var pool: ConnectionPool.Statistics
   public var poolSize: Int
+  public var cache: CacheStatistics
   /// Jobs that wait, run, or have an outcome that is not delivered yet.
   public var load: (writes: Int, reads: Int)
   public var storage: StorageUsage
@@ -128,7 +129,8 @@ extension Engine {
     return EngineSnapshot(
       name: configuration.name, path: configuration.path, activity: activity, writer: status,
       lanes: lanes, running: running, holdUps: holdUps(activity, status, writes.running, now),
-      pool: pool.statistics, poolSize: configuration.poolSize, load: load,
+      pool: pool.statistics, poolSize: configuration.poolSize,
+      cache: cache.statistics, load: load,
       storage: StorageUsage(ofDatabase: configuration.path),
       monitor: configuration.monitor?.snapshot(), taken: now)
   }

@@ -76,6 +76,19 @@ public final class QueryMonitor: Sendable {
     }
   }
 
+  /// Notes that the cache had the result of a read.
+  func addCacheHit(_ job: Job) {
+    let now = Timestamp.now()
+    for statement in job.statements {
+      let fingerprint = StatementFingerprint(of: statement.sql)
+      state.withLock { state in
+        var sample = StatementSample(tag: state.table.tag(of: fingerprint), nanoseconds: 0)
+        sample.isCacheHit = true
+        _ = state.table.add(sample, now: now)
+      }
+    }
+  }
+
   func add(_ statement: SlowStatement) {
     state.withLock { state in
       if state.slow.count < Self.slowMax {

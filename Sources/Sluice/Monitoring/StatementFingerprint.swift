@@ -21,18 +21,45 @@ public struct StatementFingerprint: Sendable, Hashable {
 
   /// The same for a part of a text that holds several statements.
   init(of source: UnsafeBufferPointer<UInt8>) {
-    var normalizer = StatementNormalizer(
-      UnsafeBufferPointer(rebasing: source.prefix(Self.sourceMax)))
-    normalizer.run()
-    hash = normalizer.output.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    var shown = normalizer.output[...]
-    if shown.count > Self.textMax {
-      shown = shown.prefix(Self.textMax)
+    self = Self.withHash(of: source) { hash, text in
+      StatementFingerprint(hash: hash, text: text)
+    }
+  }
+
+  /// Lends hash and text, where the text may not be needed.
+  static func withHash<Result>(
+    of source: UnsafeBufferPointer<UInt8>, _ body: (UInt64, UnsafeBufferPointer<UInt8>) -> Result
+  ) -> Result {
+    let start = UnsafeBufferPointer(rebasing: source.prefix(sourceMax))
+    return StatementNormalizer.withText(of: start) { body(hash(of: $0), $0) }
+  }
+
+  /// Eight bytes at a time; the same on every machine and in every version.
+  private static func hash(of text: UnsafeBufferPointer<UInt8>) -> UInt64 {
+    var hash = 0x9e37_79b9_7f4a_7c15 ^ UInt64(text.count)
+    func mix(_ word: UInt64) {
+      hash = (hash ^ word) &* 0xff51_afd7_ed55_8ccd
+      hash ^= hash >> 32
+    }
+    let bytes = UnsafeRawBufferPointer(text)
+    let whole = bytes.count & ~7
+    for index in stride(from: 0, to: whole, by: 8) {
+      mix(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
+    }
+    var rest: UInt64 = 0
+    for index in whole..<bytes.count { rest = rest << 8 | UInt64(bytes[index]) }
+    mix(rest)
+    return (hash ^ hash >> 29) &* 0xc4ce_b9fe_1a85_ec53
+  }
+
+  init(hash: UInt64, text: UnsafeBufferPointer<UInt8>) {
+    var shown = text.prefix(Self.textMax)
+    if shown.count < text.count {
       // Not in the middle of a character.
       while let last = shown.last, last & 0xc0 == 0x80 { shown.removeLast() }
       if let last = shown.last, last >= 0xc0 { shown.removeLast() }
     }
-    text = String(decoding: shown, as: UTF8.self)
+    self.init(hash: hash, text: String(decoding: shown, as: UTF8.self))
   }
 
   /// Stands for all statements that have no place of their own in a bounded table.

@@ -10,7 +10,6 @@ final class StatementRecorder: Sendable {
 
   /// Samples after which they are handed over without being asked for: 40 KiB.
   private static let samplesMax = 1024
-  private static let tagsMax = 1024
 
   private let monitor: QueryMonitor
   private let buffer: SampleBuffer
@@ -32,7 +31,7 @@ final class StatementRecorder: Sendable {
         state.content.uses.reused += 1
       } else {
         state.content.uses.compiled += 1
-        statement.tag = tag(of: text.fingerprint, &state)
+        statement.tag = text.withBytes { tag(of: $0, &state) }
       }
       return add(StatementSample(tag: statement.tag, run), &state)
     }
@@ -47,8 +46,8 @@ final class StatementRecorder: Sendable {
     let isQuick = run.nanoseconds < Self.quickNanoseconds
     let full = buffer.withLock { state -> SampleBuffer.Content? in
       renew(&state)
-      let fingerprint = isQuick ? .scripted : StatementFingerprint(of: text)
-      return add(StatementSample(tag: tag(of: fingerprint, &state), run), &state)
+      let tag = isQuick ? tag(of: .scripted, &state) : tag(of: text, &state)
+      return add(StatementSample(tag: tag, run), &state)
     }
     if let full { monitor.merge(full) }
     guard run.nanoseconds >= monitor.slowNanoseconds else { return }
@@ -65,25 +64,20 @@ final class StatementRecorder: Sendable {
   private func renew(_ state: inout State) {
     let generation = monitor.generation
     if state.generation == generation { return }
-    state.tags.removeAll(keepingCapacity: true)
+    state.tags.removeAll()
     state.generation = generation
   }
 
-  /// Notes that the cache had the result of a read.
-  func recordCacheHit(_ text: StatementText) {
-    let full = buffer.withLock { state -> SampleBuffer.Content? in
-      renew(&state)
-      var sample = StatementSample(tag: tag(of: text.fingerprint, &state), nanoseconds: 0)
-      sample.isCacheHit = true
-      return add(sample, &state)
+  private func tag(of text: UnsafeBufferPointer<UInt8>, _ state: inout State) -> UInt64 {
+    StatementFingerprint.withHash(of: text) { hash, text in
+      if let tag = state.tags[hash] { return tag }
+      return tag(of: StatementFingerprint(hash: hash, text: text), &state)
     }
-    if let full { monitor.merge(full) }
   }
 
   private func tag(of fingerprint: StatementFingerprint, _ state: inout State) -> UInt64 {
     if let tag = state.tags[fingerprint.hash] { return tag }
     let tag = monitor.tag(of: fingerprint)
-    if state.tags.count >= Self.tagsMax { state.tags.removeAll(keepingCapacity: true) }
     state.tags[fingerprint.hash] = tag
     return tag
   }
@@ -106,7 +100,7 @@ final class SampleBuffer: Sendable {
   struct State: Sendable {
     var content = Content()
     /// Tags by fingerprint, for statements that no cache keeps.
-    var tags: [UInt64: UInt64] = [:]
+    var tags = TagMemory()
     var generation: UInt32 = 0
 
     mutating func take() -> Content {
@@ -132,6 +126,26 @@ final class SampleBuffer: Sendable {
   var isClosed: Bool { closed.load(ordering: .acquiring) }
 }
 
+/// The tags of fingerprints met lately, each in the one place that its hash gives it.
+struct TagMemory: Sendable {
+  private static let places = 256
+  private var entries: [(hash: UInt64, tag: UInt64)] = []
+
+  subscript(hash: UInt64) -> UInt64? {
+    get {
+      guard !entries.isEmpty else { return nil }
+      let entry = entries[Int(hash % UInt64(Self.places))]
+      return entry.hash == hash && entry.tag != 0 ? entry.tag : nil
+    }
+    set {
+      if entries.isEmpty { entries = Array(repeating: (0, 0), count: Self.places) }
+      entries[Int(hash % UInt64(Self.places))] = (hash, newValue ?? 0)
+    }
+  }
+
+  mutating func removeAll() { entries.removeAll() }
+}
+
 /// Where one statement's text stands in a text that may hold several.
 struct StatementText: Sendable {
   var sql: String
@@ -140,11 +154,12 @@ struct StatementText: Sendable {
   /// The name of the job that it belongs to.
   var job: String
 
-  var fingerprint: StatementFingerprint {
+  var fingerprint: StatementFingerprint { withBytes { StatementFingerprint(of: $0) } }
+
+  func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
     var sql = sql
     return sql.withUTF8 { bytes in
-      let part = bytes[range.clamped(to: bytes.indices)]
-      return StatementFingerprint(of: UnsafeBufferPointer(rebasing: part))
+      body(UnsafeBufferPointer(rebasing: bytes[range.clamped(to: bytes.indices)]))
     }
   }
 
@@ -184,22 +199,22 @@ struct MonitorSink: Sendable {
     self.job = job
   }
 
-  /// Notes a run that began at `started` and ends now. One that was stopped to make room for others
-  /// is no error.
+  /// Notes a run that began at `started` and ended at `ended`, or ends now with an error; one that
+  /// was stopped to make room for others is none.
   func record(
     _ statement: Statement, in sql: String, _ range: Range<Int>, since started: MonotonicTime,
-    rows: Int, changes: Int64, isDone: Bool, stop: Interrupt.Reason?
+    until ended: MonotonicTime?, rows: Int, changes: Int64, stop: Interrupt.Reason?
   ) {
     let isError =
       switch stop {
-      case _ where isDone: false
+      case _ where ended != nil: false
       case nil, .timeout: true
       case .groupWindow, .cancelled, .preempted, .stopping, .expired: false
       }
     recorder.record(
       statement, StatementText(sql: sql, range: range, job: job),
       StatementRun(
-        nanoseconds: MonotonicTime.now().nanoseconds - started.nanoseconds, rows: rows,
+        nanoseconds: (ended ?? .now()).nanoseconds - started.nanoseconds, rows: rows,
         changes: changes, isError: isError))
   }
 }

@@ -42,7 +42,10 @@ struct ReadRun {
 
   func answer() -> Answer {
     let lookUp = configuration.readCache?.lookUp(ticket.job) ?? .bypass
-    if case .hit(let statements) = lookUp { return .outcome(served(statements)) }
+    if case .hit(let statements) = lookUp {
+      configuration.monitor?.addCacheHit(ticket.job)
+      return .outcome(served(statements))
+    }
     var attempt = AttemptState(retriesMax: ticket.job.retries ?? configuration.maxRetries)
     var patience = Patience()
     while true {

@@ -141,6 +141,7 @@ struct MetricsDocument {
       document.writer.field("disk_free_bytes", engine.storage.freeBytes)
     }
     object("pool") { $0.pool(engine) }
+    object("cache") { $0.cache(engine.cache) }
     guard let monitor = engine.monitor else { return }
     object("transactions") { $0.transactions(monitor.totals, database.recent) }
     object("lock") { $0.lock(monitor.totals) }
@@ -204,6 +205,26 @@ struct MetricsDocument {
     writer.field("timeouts", engine.pool.timeouts)
   }
 
+  private mutating func cache(_ cache: CacheStatistics) {
+    writer.field("hits", cache.hits)
+    writer.field("misses", cache.misses)
+    writer.field("hit_ratio", ratio(cache.hits, cache.misses))
+    writer.field("entries", cache.entries)
+    writer.field("bytes", cache.bytes)
+    writer.field("stored", cache.stored)
+    writer.field("refused", cache.refused)
+    writer.field("overtaken", cache.overtaken)
+    writer.field("evictions", cache.evictions)
+    writer.field("expiries", cache.expiries)
+    writer.field("invalidations", cache.invalidations)
+    writer.field("failures", cache.failures)
+    object("invalidations_by_table") { document in
+      for (table, count) in cache.invalidationsByTable.sorted(by: { $0.key < $1.key }) {
+        document.writer.field(table, count)
+      }
+    }
+  }
+
   private mutating func transactions(_ totals: TransactionTotals, _ recent: [TransactionRecord]) {
     writer.field("committed", totals.committed)
     writer.field("undone", totals.undone)
@@ -241,7 +262,6 @@ struct MetricsDocument {
     writer.field("compiled", monitor.uses.compiled)
     writer.field("reused", monitor.uses.reused)
     writer.field("reused_ratio", ratio(monitor.uses.reused, monitor.uses.compiled))
-    writer.field("cache_hits", totals.cacheHits)
   }
 
   /// Nil where there was nothing.

@@ -13,6 +13,7 @@ struct MetricsText {
     metrics.storage(snapshot)
     if snapshot.isMonitored {
       metrics.pools(snapshot)
+      metrics.caches(snapshot)
       metrics.transactions(snapshot)
       metrics.statements(snapshot)
       metrics.process(snapshot)
@@ -209,6 +210,22 @@ struct MetricsText {
     }
   }
 
+  private mutating func caches(_ snapshot: WorkerSnapshot) {
+    func sum(_ name: String, _ help: String, _ value: (CacheStatistics) -> Int) {
+      each(snapshot, name, .counter, help) { Double(value($0.cache)) }
+    }
+    sum("cache_hits_total", "Reads that were answered from the cache.") { $0.hits }
+    sum("cache_misses_total", "Reads that might have been, but were not.") { $0.misses }
+    sum("cache_evictions_total", "Results dropped since the cache was full.") { $0.evictions }
+    sum("cache_expiries_total", "Results dropped since their time was over.") { $0.expiries }
+    sum("cache_invalidations_total", "Results dropped since the database changed.") {
+      $0.invalidations
+    }
+    sum("cache_failures_total", "Times the cache was passed by.") { $0.failures }
+    each(snapshot, "cache_entries", .gauge, "Results kept.") { Double($0.cache.entries) }
+    each(snapshot, "cache_bytes", .gauge, "Bytes of the results kept.") { Double($0.cache.bytes) }
+  }
+
   private mutating func transactions(_ snapshot: WorkerSnapshot) {
     let samples = snapshot.databases.flatMap { database -> [Sample] in
       guard let totals = database.engine.monitor?.totals else { return [] }
@@ -244,7 +261,6 @@ struct MetricsText {
     sum("statement_seconds_total", "Running time of statements.") { $0.seconds }
     sum("statement_rows_total", "Rows returned.") { Double($0.rows) }
     sum("statement_changes_total", "Rows changed.") { Double($0.changes) }
-    sum("cache_hits_total", "Reads whose result the cache had.") { Double($0.cacheHits) }
     each(snapshot, "statements_compiled_total", .counter, "Statements that had to be compiled.") {
       $0.monitor.map { Double($0.uses.compiled) }
     }

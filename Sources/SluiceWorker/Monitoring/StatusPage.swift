@@ -121,7 +121,7 @@ struct StatusPage {
 
   private struct Cell {
     enum Kind {
-      case text, number, code
+      case text, number, code, prose
     }
 
     var text: String
@@ -132,11 +132,14 @@ struct StatusPage {
       case .text: ""
       case .number: " class=\"n\""
       case .code: " class=\"code\""
+      case .prose: " class=\"prose\""
       }
     }
 
     static func text(_ text: String) -> Cell { Cell(text: text, kind: .text) }
     static func number(_ text: String) -> Cell { Cell(text: text, kind: .number) }
+    /// Sentences, which may take several lines.
+    static func prose(_ text: String) -> Cell { Cell(text: text, kind: .prose) }
     static func code(_ text: String) -> Cell { Cell(text: text, kind: .code) }
   }
 
@@ -168,6 +171,8 @@ struct StatusPage {
       "writer \(engine.activity.name)", "\(engine.pool.lent) of \(engine.poolSize) readers busy",
       "database \(Self.bytes(engine.storage.databaseBytes))",
       "log \(Self.bytes(engine.storage.walBytes))",
+      "cache \(Self.count(engine.cache.hits)) of "
+        + "\(Self.count(engine.cache.hits + engine.cache.misses)) hit",
       "\(Self.bytes(engine.storage.freeBytes)) free",
     ].joined(separator: " · ")
     html += "</p></section>\n"
@@ -223,25 +228,24 @@ struct StatusPage {
 
   private mutating func slow(_ slow: [Slow]) {
     table(
-      "Slow statements", ["ended", "job", "took", "statement"],
+      "Slow statements", ["took", "statement", "job", "ended"],
       slow.map { slow in
         [
-          .text(Self.clock(slow.statement.ended)), .code(slow.statement.job),
-          .number(Self.duration(slow.statement.seconds)),
-          .code(String(slow.statement.sql.prefix(200))),
+          .text(Self.duration(slow.statement.seconds)),
+          .code(String(slow.statement.sql.prefix(200))), .text(slow.statement.job),
+          .text(Self.clock(slow.statement.ended)),
         ]
       })
   }
 
   private mutating func events(_ events: [MonitorEvent]) {
     table(
-      "Events", ["at", "event", "what"],
+      "Events", ["at", "what"],
       events.map { event in
         let lasted = event.seconds.map { " (\(Self.duration($0)))" } ?? ""
         return [
           .text(Self.clock(event.at)),
-          .text(event.kind.rawValue.replacing("_", with: " ")),
-          .text(event.text + lasted),
+          .prose("\(event.kind.rawValue.replacing("_", with: " ")): \(event.text)\(lasted)"),
         ]
       })
   }

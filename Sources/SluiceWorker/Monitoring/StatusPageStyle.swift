@@ -45,6 +45,7 @@ enum StatusPageStyle {
     th.code{font:inherit;font-weight:500}
     td.code{font:13px/1.5 ui-monospace,monospace;white-space:normal;overflow-wrap:anywhere;
     min-width:14rem}
+    td.prose{white-space:normal;overflow-wrap:anywhere;width:100%}
     @media (max-width:34rem){body{padding:.6rem}section{padding:.6rem}table{font-size:13px}
     th,td{padding-right:.45rem}td.code{font-size:12px;min-width:11rem}}
     </style></head><body>

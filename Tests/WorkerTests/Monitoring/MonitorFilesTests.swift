@@ -178,6 +178,25 @@ import Testing
     #expect(find(document, "lanes/high/paused")?.bool == false)
   }
 
+  @Test("reads that the cache answered are counted as hits, not as runs")
+  func cached() throws {
+    try spool.drop("a.json", #"{"sql":"CREATE TABLE t(a)"}"#)
+    let worker = try WorkerProcess.started(on: spool)
+    #expect(try eventually { try spool.result("a.json") != nil })
+    for number in 1...5 {
+      try spool.drop("r\(number).json", #"{"sql":"SELECT a FROM t","cache":60}"#)
+      #expect(try eventually { try spool.result("r\(number).json") != nil })
+    }
+    #expect(worker.stop() == .exited(0))
+    let hits = try #require(find(try json("metrics.json"), "databases/main/cache/hits")?.integer)
+    #expect(hits >= 3)
+    let statements = try #require(find(try json("statements.json"), "statements")?.array)
+    let select = statements.first { $0["statement"]?.string == "select a from t" }
+    #expect(select?["cache_hits"]?.integer == hits)
+    #expect(select?["count"]?.integer == 5 - hits)
+    #expect(try metrics().samples[#"sluice_cache_hits_total{database="main"}"#] == Double(hits))
+  }
+
   @Test("statements of scripts and lines of batches are counted like those of jobs")
   func streamed() throws {
     try spool.drop("a.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);")
