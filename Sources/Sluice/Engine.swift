@@ -138,11 +138,21 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
-  /// The result recorded under `key`. Blocks.
-  public func result(ofKey key: Int64) throws(JobError) -> [UInt8]? {
-    let answer = Answer<Result<[UInt8]?, SQLiteError>>()
-    inbox.send(.result(key: key) { answer.give($0) })
+  /// Of each job that takes several transactions, by its sequence number, the last one that is
+  /// committed. Blocks.
+  public func lastChunks() throws(JobError) -> [Int64: Int64] {
+    let answer = Answer<Result<[Int64: Int64], SQLiteError>>()
+    inbox.send(.lastChunks { answer.give($0) })
     return try Self.value(answer.wait())
+  }
+
+  /// The results that the ledger has recorded; whoever gets them uses them on one thread.
+  public func recordedResults() throws(JobError) -> RecordedResults {
+    do throws(SQLiteError) {
+      return try RecordedResults(path: configuration.path)
+    } catch {
+      throw JobError(error)
+    }
   }
 
   /// Forgets settled rows of the ledger, and ids, that ended before `limit`, at most `most` of each,

@@ -8,30 +8,61 @@ extension Engine {
   /// Works on the whole database: the check on a connection of its own, everything else on the
   /// writer's thread between two groups.
   public func maintain(_ work: ControlRequest.Maintenance, for ticket: JobTicket) {
-    if work == .integrityCheck { return checkIntegrity(for: ticket) }
-    let (inbox, status, deliver, observer) = (inbox, writerStatus, deliver, observer)
-    inbox.send(
-      .work { session in
-        let write = QueuedWrite(ticket: ticket, runsAlone: true)
-        observer.writerStarts(sequence: ticket.sequence, index: 0)
-        session.connection.interrupt.arm()
-        inbox.starts(write, interrupt: session.connection.interrupt)
-        status.update { $0.holdUp = "\(work.rawValue) (\(ticket.name))" }
-        let command = MaintenanceRun(work, ticket)
-        let outcome = command.run(on: session)
-        status.update { $0.holdUp = nil }
-        inbox.rests()
+    let (deliver, observer) = (deliver, observer)
+    if work == .integrityCheck {
+      return checkIntegrity(ticket) { deliver([$0.outcome(of: ticket)]) }
+    }
+    self.work(
+      work, ticket, begins: { observer.writerStarts(sequence: ticket.sequence, index: 0) },
+      ends: { end in
         observer.writerRests()
-        if let outcome { deliver([outcome]) }
+        if let end { deliver([end.outcome(of: ticket)]) }
       })
   }
 
-  private func checkIntegrity(for ticket: JobTicket) {
-    let (path, deliver) = (configuration.path, deliver)
+  /// The same without a command: nobody is told but `then`, on the thread that did the work, and not
+  /// at all where the engine is stopped before. It cannot be cancelled.
+  public func maintain(
+    _ work: ControlRequest.Maintenance, then: @escaping @Sendable (MaintenanceEnd) -> Void
+  ) {
+    let job = Job(body: .control(.maintenance(work, database: configuration.name)))
+    // No claimed job has this number.
+    let ticket = JobTicket(
+      sequence: 0, name: "[[maintenance]]",
+      identity: FileIdentity(device: 0, inode: 0, birth: 0, modified: 0, size: 0, hash: 0),
+      job: job, priority: .bulk, arrived: .now())
+    if work == .integrityCheck { return checkIntegrity(ticket, then: then) }
+    // A crash meanwhile is no job's fault, so the record of what runs stays empty.
+    self.work(work, ticket, begins: {}, ends: { if let end = $0 { then(end) } })
+  }
+
+  private func work(
+    _ work: ControlRequest.Maintenance, _ ticket: JobTicket,
+    begins: @escaping @Sendable () -> Void, ends: @escaping @Sendable (MaintenanceEnd?) -> Void
+  ) {
+    let (inbox, status) = (inbox, writerStatus)
+    inbox.send(
+      .work { session in
+        begins()
+        session.connection.interrupt.arm()
+        inbox.starts(
+          QueuedWrite(ticket: ticket, runsAlone: true), interrupt: session.connection.interrupt)
+        status.update { $0.holdUp = "\(work.rawValue) (\(ticket.name))" }
+        let end = MaintenanceRun(work).run(on: session)
+        status.update { $0.holdUp = nil }
+        inbox.rests()
+        ends(end)
+      })
+  }
+
+  private func checkIntegrity(
+    _ ticket: JobTicket, then: @escaping @Sendable (MaintenanceEnd) -> Void
+  ) {
+    let path = configuration.path
     commands.add(ticket) { interrupts in
-      let command = MaintenanceRun(.integrityCheck, ticket)
-      let outcome = command.runCheck(ofDatabase: path, interrupts)
-      if let outcome { deliver([outcome]) }
+      if let end = MaintenanceRun(.integrityCheck).runCheck(ofDatabase: path, interrupts) {
+        then(end)
+      }
     }
   }
 

@@ -117,7 +117,7 @@ struct SpoolInventory {
   private static func job(of file: String, in place: Place) -> JobName? {
     switch place {
     case .active:
-      guard let claim = ClaimedName(file), claim.state == .claimed else { return nil }
+      guard let claim = ClaimedName(file) else { return nil }
       return claim.job
     case .results: return job(ofResult: file)
     case .incoming, .hold, .failed: return JobName(file)

@@ -34,6 +34,8 @@ final class ActiveJobs: Sendable {
     var parked: [IncomingLane: Int] = [:]
     var bytes = 0
     var isWaitedFor = false
+    /// Handed back and not taken yet.
+    var again: [ClaimedName] = []
     var watched: Set<Int64> = []
     var ended: [End] = []
     /// The latest job by name and id; nil until somebody asks for one.
@@ -133,6 +135,26 @@ final class ActiveJobs: Sendable {
   func name(of ticket: JobTicket) -> ClaimedName? {
     state.withLock { $0.entries[ticket.sequence]?.name }
   }
+
+  // MARK: Once more
+
+  /// Jobs that have ended, and are to run again: their results may be lost.
+  func handBack(_ names: [ClaimedName]) {
+    if names.isEmpty { return }
+    state.withLock { $0.again += names }
+    onRoom()
+  }
+
+  func takeHandedBack() -> [ClaimedName] {
+    state.withLock { state in
+      if state.again.isEmpty { return [] }
+      defer { state.again.removeAll() }
+      return state.again
+    }
+  }
+
+  /// Jobs that were handed back and not taken yet.
+  var handedBackCount: Int { state.withLock { $0.again.count } }
 
   // MARK: By name
 

@@ -52,7 +52,11 @@ struct BatchPublication: Sendable {
         return try results.moveToFailed(name)
       }
     }
-    if !isEmpty { try scratch.publish() }
+    if !isEmpty {
+      // The file it is made from goes, and with it the only other copy.
+      try scratch.sync()
+      try scratch.publish()
+    }
     try results.remove(name)
   }
 

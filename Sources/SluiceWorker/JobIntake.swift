@@ -55,7 +55,7 @@ struct JobIntake {
         let file = try ScriptFile(layout, claimed, decoder)
         job = file.template
         job.body = .script(StreamedBody(file))
-        if case .whole(let bytes) = claimed.content, let queries = ScriptFile.queries(bytes) {
+        if case .whole(let bytes) = claimed.content, let queries = file.queries(bytes) {
           // It may be a read, which waits for no write.
           job.statements = queries
         }

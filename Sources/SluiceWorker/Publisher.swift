@@ -14,11 +14,15 @@ final class Publisher: Sendable {
   private static let letGoAt = 128
   /// Outcomes in hand at which whoever brings more has to wait, whatever they are.
   private static let queueMax = 4096
+  /// Syncs that are tried before an end that is not clean.
+  private static let lastSyncsMax = 3
 
   private struct State: Sendable {
     var queue = OutcomeQueue()
     var isHoldingBack = false
     var isClosed = false
+    /// What the settler was given last may not be durable.
+    var hasLost = false
   }
 
   /// Conditions: there is something to publish; there is room.
@@ -80,14 +84,22 @@ final class Publisher: Sendable {
     state.broadcast(Self.something)
   }
 
+  /// The settler's word that what it was given last may not be durable.
+  func settlingFailed() {
+    state.withLock { $0.hasLost = true }
+    state.broadcast(Self.something)
+  }
+
   private enum Next {
     case item(OutcomeQueue.Item)
+    case lost
     case end
   }
 
   private func next(until deadline: MonotonicTime?) -> Next? {
     var letsGo = false
     let next = state.wait(for: Self.something, until: deadline) { state -> Next? in
+      if state.hasLost { return .lost }
       guard let item = state.queue.next() else { return state.isClosed ? .end : nil }
       if state.isHoldingBack, state.queue.count <= Self.letGoAt {
         state.isHoldingBack = false
@@ -104,58 +116,102 @@ final class Publisher: Sendable {
 
   /// The thread's body.
   func run() {
-    var batch = settler.begin()
-    /// Reads of the batch before, which the settler has not finished yet perhaps.
-    var handedOver: [String: ClaimedName] = [:]
-    var highest: [String: Int64] = [:]
+    let unsettled = UnsettledResults(settler.begin())
     while true {
       let deadline =
-        batch.isEmpty ? nil : max(batch.deadline, .now().advanced(bySeconds: 0.01))
+        unsettled.isEmpty ? nil : max(unsettled.deadline, .now().advanced(bySeconds: 0.01))
       switch next(until: deadline) {
-      case .item(let item):
-        publish(item.outcome, database: item.database, batch, handedOver)
-        if case .ledger(let key) = item.outcome.durability {
-          highest[item.database] = max(highest[item.database] ?? key, key)
-        }
-      case .end:
-        batch.limitKeys(highest: highest) { _ in nil }
-        return settler.finish(batch)
+      case .item(let item): publish(item.outcome, database: item.database, unsettled)
+      case .lost: writeAgain(unsettled)
+      case .end: return end(unsettled)
       case nil: break
       }
-      guard batch.isDue(at: .now()) else { continue }
-      // Before it is handed over, when it is the settler's.
-      let reads = batch.reads
-      batch.limitKeys(highest: highest) { database in
-        state.withLock { $0.queue.lowestKey(of: database) }
+      // Once the settler is free, it has said whether it failed.
+      guard unsettled.isDue(at: .now()), settler.isFree, !state.withLock({ $0.hasLost }) else {
+        continue
       }
-      if settler.settle(batch) {
-        handedOver = reads
-        batch = settler.begin()
-      }
+      settler.settle(handOver(unsettled))
     }
   }
 
-  private func publish(
-    _ outcome: Outcome, database: String, _ batch: UnsettledBatch,
-    _ handedOver: [String: ClaimedName]
-  ) {
-    guard let name = active.name(of: outcome.ticket) else { return }
+  private func handOver(_ unsettled: UnsettledResults) -> Settlement {
+    unsettled.handOver(next: settler.begin()) { database in
+      state.withLock { $0.queue.lowestKey(of: database) }
+    }
+  }
+
+  /// Settles what is left on this thread.
+  private func end(_ unsettled: UnsettledResults) {
+    defer { settler.close() }
+    settler.waitUntilFree()
+    if state.withLock({ $0.hasLost }) {
+      if !writeAgain(unsettled) { return }
+    } else {
+      unsettled.handedOverIsSettled()
+    }
+    var patience = Patience()
+    for attempt in 1...Self.lastSyncsMax where !unsettled.isEmpty {
+      if settler.settleNow(handOver(unsettled)) { return }
+      if attempt == Self.lastSyncsMax { return }
+      patience.rest()
+      if !writeAgain(unsettled) { return }
+    }
+  }
+
+  /// After a failed sync: whatever may be lost is written again, or runs again where the ledger has
+  /// nothing to write it from.
+  /// - Returns: false where the worker ends before that was possible.
+  @discardableResult
+  private func writeAgain(_ unsettled: UnsettledResults) -> Bool {
+    state.withLock { $0.hasLost = false }
+    var rewriting = ResultRewriting(results, batches, engines)
+    var reads: [ClaimedName] = []
+    for (result, standing) in unsettled.takeLost(next: settler.begin()) {
+      let isDone = persist { () throws(FileError) in
+        switch standing {
+        case .row(let row):
+          if try rewriting.write(row) { unsettled.add(row) }
+        case .read(let name):
+          guard try results.stands(result) else { return try results.remove(name) }
+          reads.append(name)
+          unsettled.runsAgain(name)
+        }
+      }
+      if !isDone { return false }
+    }
+    active.handBack(reads)
+    return true
+  }
+
+  /// Does it until it works.
+  /// - Returns: false where the worker is to end before that.
+  private func persist(_ body: () throws(FileError) -> Void) -> Bool {
     var patience = Patience()
     while true {
       do throws(FileError) {
-        try publish(outcome, name, database: database, batch, handedOver)
+        try body()
         if patience.isTried { log.say("results are written again") }
-        break
+        return true
       } catch {
-        // Whatever it is, the job is not lost: it has its ledger row or its file in active/.
         if !patience.isTried {
           log.say("cannot publish results: \(error); trying again until it works")
         }
         patience.rest()
-        if patience.isSpent, state.withLock({ $0.isClosed }) { return }
+        if patience.isSpent, state.withLock({ $0.isClosed }) { return false }
       }
     }
-    counts.count(outcome)
+  }
+
+  private func publish(_ outcome: Outcome, database: String, _ unsettled: UnsettledResults) {
+    guard let name = active.name(of: outcome.ticket) else { return }
+    if !unsettled.isOvertaken(name) {
+      // Where it does not work, the job is not lost: it has its ledger row or its file in active/.
+      let isDone = persist { () throws(FileError) in
+        try publish(outcome, name, database: database, unsettled)
+      }
+      if !isDone { return }
+      counts.count(outcome)
+    }
     active.remove(outcome.ticket.sequence, outcome.status)
   }
 
@@ -185,13 +241,10 @@ final class Publisher: Sendable {
   }
 
   private func publish(
-    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledBatch,
-    _ handedOver: [String: ClaimedName]
+    _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledResults
   ) throws(FileError) {
     let result = name.job.result
-    if let older = batch.superseded(by: result) ?? handedOver[result] {
-      try results.remove(older)
-    }
+    try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
     switch outcome.durability {
     case .ledger(let key) where name.job.kind == .jsonl:
       guard let engine = engines[database] else { return }

@@ -5,65 +5,116 @@ import Synchronization
 /// Makes published results durable batch by batch, away from everything that waits for them; then
 /// says so in the ledger and removes what was kept for the case of a power failure.
 ///
-/// One thread of its own, since a sync of the file system may take long.
+/// One thread of its own, since a sync of the file system may take long. It has one batch at a time,
+/// so that whoever gave it knows what a failure is about.
 final class Settler: Sendable {
+  private struct State: Sendable {
+    var waiting: Settlement?
+    var isBusy = false
+    var isClosed = false
+
+    var isFree: Bool { waiting == nil && !isBusy }
+  }
+
+  /// Conditions: there is something to settle; there is nothing.
+  private static var something: Int { 0 }
+  private static var nothing: Int { 1 }
+
   private let results: ResultWriter
-  private let batches: BatchPublication
+  private let layout: SpoolLayout
   private let engines: EngineTable
   private let log: WorkerLog
-  private let queue = BoundedQueue<UnsettledBatch>(capacity: 1)
+  private let state = Monitor(State(), conditions: 2)
+  private let doubt = Mutex(false)
 
-  init(
-    _ results: ResultWriter, _ batches: BatchPublication, engines: EngineTable, log: WorkerLog
-  ) {
+  init(_ results: ResultWriter, _ layout: SpoolLayout, engines: EngineTable, log: WorkerLog) {
     self.results = results
-    self.batches = batches
+    self.layout = layout
     self.engines = engines
     self.log = log
   }
 
-  /// Opens a batch; before the first of its results is written.
-  func begin() -> UnsettledBatch {
+  /// Opens what a batch is settled with; before the first of its results is written.
+  func begin() -> SettleHandle {
     do throws(FileError) {
-      return UnsettledBatch(try results.beginSettling())
+      return SettleHandle(try results.beginSettling())
     } catch {
       log.say("cannot open results/ to make it durable: \(error)")
-      return UnsettledBatch(nil)
+      return SettleHandle(nil)
     }
   }
 
-  /// Hands a batch over.
-  /// - Returns: false while the one before is still being settled: it stays the caller's.
-  func settle(_ batch: UnsettledBatch) -> Bool { queue.offer(batch) != .full }
+  /// Whether it would take a batch.
+  var isFree: Bool { state.withLock { $0.isFree } }
 
-  /// Hands the last batch over, and ends.
-  func finish(_ batch: UnsettledBatch) {
-    if !batch.isEmpty { queue.push(batch) }
-    queue.close()
+  func waitUntilFree() { state.wait(for: Self.nothing) { $0.isFree ? () : nil } }
+
+  /// Hands a batch over, when it is free.
+  func settle(_ batch: Settlement) {
+    state.withLock { state in
+      precondition(state.isFree, "the settler has a batch")
+      state.waiting = batch
+    }
+    state.signal(Self.something)
   }
+
+  /// No more comes; `run` returns.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    state.signal(Self.something)
+  }
+
+  /// Whether results that were published may be lost although the machine runs on.
+  var isInDoubt: Bool { doubt.withLock { $0 } }
 
   /// The thread's body.
-  func run() {
-    var carried: UnsettledBatch?
-    while let batch = queue.pop() {
-      if let left = carried { batch.add(contentsOf: left) }
-      carried = settleNow(batch) ? nil : batch
+  /// - Parameter onFailure: told that the batch that was handed over last may not be durable, before
+  ///   another one can be.
+  func run(onFailure: () -> Void) {
+    var patience = Patience()
+    while let batch = next() {
+      if settleNow(batch) {
+        patience = Patience()
+      } else {
+        patience.rest()
+        onFailure()
+      }
+      state.withLock { $0.isBusy = false }
+      state.broadcast(Self.nothing)
     }
   }
 
+  private enum Next {
+    case batch(Settlement)
+    case end
+  }
+
+  private func next() -> Settlement? {
+    let next = state.wait(for: Self.something) { state -> Next? in
+      guard let batch = state.waiting else { return state.isClosed ? .end : nil }
+      state.waiting = nil
+      state.isBusy = true
+      return .batch(batch)
+    }
+    guard case .batch(let batch) = next else { return nil }
+    return batch
+  }
+
+  /// Settles on the calling thread.
   /// - Returns: whether the results are durable.
-  private func settleNow(_ batch: UnsettledBatch) -> Bool {
+  func settleNow(_ batch: Settlement) -> Bool {
     do throws(FileError) {
-      guard batch.sync != nil else { return false }
-      try batch.sync?.settle()
+      guard batch.sync.batch != nil else { return false }
+      try batch.sync.batch?.settle()
     } catch {
-      log.say("results may not be durable: \(error); writing them again from the ledger")
-      rewrite(batch)
+      log.say("results may not be durable: \(error); they are written again")
+      note(doubt: true)
       return false
     }
+    note(doubt: false)
     Seam.reached(.settled)
     for (database, key) in batch.keys { engines[database]?.settle(through: key) }
-    for name in batch.reads.values {
+    for name in batch.reads {
       do throws(FileError) {
         try results.remove(name)
       } catch {
@@ -73,18 +124,18 @@ final class Settler: Sendable {
     return true
   }
 
-  /// After a failed sync the kernel may have dropped the pages: what stands in the files is unknown.
-  /// The newest result of each name is written again; the batch after this one settles it.
-  private func rewrite(_ batch: UnsettledBatch) {
-    var newest: [String: UnsettledBatch.Row] = [:]
-    for row in batch.rows { newest[row.result] = row }
-    for row in newest.values {
-      guard let engine = engines[row.database], let result = try? engine.result(ofKey: row.key)
-      else { continue }
-      if let sequence = row.batch, let name = JobName(String(row.result.dropLast(".json".count))) {
-        try? batches.publishLines(of: name, sequence: sequence, engine)
-      }
-      try? results.publish(row.result, result)
+  /// A worker that is killed now must not have its results taken for good: what can be read of them
+  /// is the page cache.
+  private func note(doubt isDoubtful: Bool) {
+    let changes = doubt.withLock { doubt in
+      defer { doubt = isDoubtful }
+      return doubt != isDoubtful
+    }
+    if !changes { return }
+    do throws(FileError) {
+      try SpoolLock.note(isDoubtful: isDoubtful, in: layout)
+    } catch {
+      log.say("cannot note whether results are durable: \(error)")
     }
   }
 }

@@ -11,11 +11,15 @@ final class Worker {
   private static let claimsPerTick = 32
   /// Directory entries examined between two looks.
   private static let entriesPerTick = 500
+  /// The directories in the order in which they are looked at.
+  private static let lanes: [IncomingLane] = [
+    .control, .urgent, .high, .root, .normal, .low, .bulk,
+  ]
   /// Seconds that an orderly stop waits for claimed jobs; what is left runs at the next start.
   static let drainSeconds = 10.0
 
-  private var settings: WorkerSettings
-  private var reload: SettingsReload
+  var settings: WorkerSettings
+  var reload: SettingsReload
   let log: WorkerLog
   let layout: SpoolLayout
   private let lock: SpoolLock
@@ -25,8 +29,10 @@ final class Worker {
   let engines = EngineTable()
   private let counts = OutcomeCounts()
   let publisher: Publisher
+  private let settler: Settler
   private let monitor: WorkerMonitor
-  private var intake: JobIntake
+  let maintenance: WorkerMaintenance
+  var intake: JobIntake
   var claim: JobClaim
   var scanners: [SpoolScanner] = []
   private var watches: [DirectoryWatch] = []
@@ -67,7 +73,8 @@ final class Worker {
     let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
-    let settler = Settler(results, batches, engines: engines, log: log)
+    let settler = Settler(results, layout, engines: engines, log: log)
+    self.settler = settler
     publisher = Publisher(
       results, batches: batches, active: active, settler: settler, engines: engines,
       counts: counts, log: log)
@@ -97,18 +104,23 @@ final class Worker {
       engines.add(try Self.open(configuration, observer, rows, publisher, log))
     }
     let start = try recovery.run(engines: engines, results: results)
+    try lock.markRecovered()
     suspects.begin(start.suspects)
     claim = JobClaim(
       layout, rules: settings.claimRules, sequences: SequenceSource(floor: start.highestSequence))
     let publisher = publisher
     threads.append(try OwnedThread(name: "publisher") { publisher.run() })
-    threads.append(try OwnedThread(name: "settler") { settler.run() })
+    threads.append(try OwnedThread(name: "settler") { settler.run { publisher.settlingFailed() } })
     threads.append(try OwnedThread(name: "lookup") { lookup.run() })
     monitor = try WorkerMonitor(
       settings.monitor,
       .init(
         layout: layout, engines: engines, active: active, counts: counts,
         unpublished: { publisher.backlog }), log: log)
+    let monitor = monitor
+    maintenance = try WorkerMaintenance(
+      settings, layout, engines: engines, log: log, wake: { trigger.wake() },
+      tell: { monitor.tell($0) })
     monitor.started(after: lock.previousEnd, again: start.runAgain.count)
     try watch()
     // All first, since they may wait for each other.
@@ -136,7 +148,7 @@ final class Worker {
   }
 
   private func watch() throws {
-    for lane in IncomingLane.allCases {
+    for lane in Self.lanes {
       let scanner = try SpoolScanner(layout.incoming(lane), lane: lane)
       scanners.append(scanner)
       do throws(LoopError) {
@@ -147,20 +159,6 @@ final class Worker {
       } catch {
         log.say("no events for \(lane.path): \(error); it is looked at every \(settings.rescan) s")
       }
-    }
-    // The order in which they are looked at.
-    scanners.sort { Self.rank($0.lane) < Self.rank($1.lane) }
-  }
-
-  private static func rank(_ lane: IncomingLane) -> Int {
-    switch lane {
-    case .control: 0
-    case .urgent: 1
-    case .high: 2
-    case .root: 3
-    case .normal: 4
-    case .low: 5
-    case .bulk: 6
     }
   }
 
@@ -223,7 +221,9 @@ final class Worker {
     if let rest = restUntil, now < rest { return .at(rest) }
     restUntil = nil
     if !unread.isEmpty { readmit(takeUnread()) }
+    readmit(active.takeHandedBack())
     attendWaiting(now)
+    if let time = maintenance.tick(now) { next = next.orEarlier(time) }
     var claims = Self.claimsPerTick
     for scanner in scanners {
       if step(scanner, &claims, now) { next = .now }
@@ -346,6 +346,7 @@ final class Worker {
 
   /// Jobs that have been claimed before, by this worker or the one before it.
   private func readmit(_ names: [ClaimedName]) {
+    if names.isEmpty { return }
     for name in names {
       switch claim.reopen(name) {
       case .claimed(let job):
@@ -359,33 +360,11 @@ final class Worker {
     submit()
   }
 
-  /// Puts in force what the configuration says now, as far as a running worker can.
-  func reloadSettings() {
-    switch reload.read() {
-    case .unchanged: log.say("reload: nothing has changed")
-    case .refused(let reason): log.say("reload: everything stays as it is: \(reason)")
-    case .changed(let live, let lines):
-      for line in lines { log.say("reload: \(line)") }
-      adopt(live)
-    }
-  }
-
-  private func adopt(_ live: Settings) {
-    let once = settings.once
-    settings = WorkerSettings(live)
-    settings.once = once
-    intake = JobIntake(
-      JobDecoder(limits: settings.limits), layout,
-      databases: Set(settings.databases.map(\.name)))
-    claim.rules = settings.claimRules
-    waiting.afterTimeout = settings.afterTimeout
-    for engine in engines.all { engine.tune(settings.engine.tuning) }
-  }
-
   // MARK: The end
 
   private var isIdle: Bool {
-    active.isQuiet && unread.isEmpty && !hasWaitingToDo
+    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty
+      && !hasWaitingToDo
       && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
   }
 
@@ -393,13 +372,18 @@ final class Worker {
     for engine in engines.all { engine.stop() }
     publisher.close()
     lookup.close()
+    maintenance.close()
     for thread in threads { thread.join() }
     monitor.stop(scanners, waiting)
     for watch in watches { watch.close() }
     wakeup.close()
-    try lock.markClean()
-    let left = active.count
+    let left = active.count + active.handedBackCount
     if left > 0 { log.say("\(left) claimed jobs wait for the next start") }
+    if settler.isInDoubt {
+      log.say("results may not be durable; the next start writes them again")
+      return 1
+    }
+    try lock.markClean()
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1
   }

@@ -48,31 +48,40 @@ final class WorkerRecovery {
     var start = Start()
     start.highestSequence = max(
       files.last?.sequence ?? 0, rows.keys.max() ?? 0)
-    start.suspects = try suspects(files)
+    start.suspects = try suspects(files, engines)
 
     let sync = try results.beginSettling()
     var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
     var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
-    let newestPublished = newest(files)
-    for file in files {
-      let row = rows.removeValue(forKey: file.sequence)
-      let later = newestPublished[file.job.text].map { $0 > file.sequence } ?? false
-      let decision = try decide(row, file, twins, later, results)
-      if decision.runsAgain { start.runAgain.append(file.asClaimed) }
-      putAway.append((file, decision.active, row.flatMap { nextLines[$0.row.identity] }))
+    func decide(_ row: Row, _ active: SpoolRecovery.ActiveFile) throws -> SpoolRecovery.Decision {
+      let twin = twins[row.row.identity]
+      let decision = try self.decide(row, active, hasTwin: twin != nil, results)
+      if let twin { twinActions.append((twin, decision.twin, nextLines[row.row.identity])) }
+      return decision
     }
-    for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
-      let decision = try decide(row, nil, twins, false, results)
-      if let twin = twins[row.row.identity], decision.twin != .leave {
-        twinActions.append((twin, decision.twin, nextLines[row.row.identity]))
+    for file in files {
+      if let row = rows.removeValue(forKey: file.sequence) {
+        putAway.append((file, try decide(row, .claimed).active, nextLines[row.row.identity]))
+      } else if withoutRow.runsAgain {
+        start.runAgain.append(file)
       }
     }
-    try sync.settle()
+    for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) { _ = try decide(row, .none) }
+    try settle(sync)
     for (file, action, line) in putAway { try put(file, away: action, fromLine: line, results) }
     for (twin, action, line) in twinActions { try put(twin, away: action, fromLine: line, results) }
     try settleRows(engines, results)
-    try unhide(start.runAgain)
     return start
+  }
+
+  /// What a failed sync may have lost looks well to the next start, but must not be taken for that.
+  private func settle(_ batch: borrowing SettleBatch) throws(FileError) {
+    do throws(FileError) {
+      try batch.settle()
+    } catch {
+      try SpoolLock.note(isDoubtful: true, in: layout)
+      throw error
+    }
   }
 
   /// Where imports that ended part-way are to go on, by their files.
@@ -83,7 +92,7 @@ final class WorkerRecovery {
   /// in `active/` that would run again, nor get one back from a power failure.
   private func settleRows(_ engines: EngineTable, _ results: ResultWriter) throws {
     if settledKeys.isEmpty { return }
-    try results.beginSettling().settle()
+    try settle(results.beginSettling())
     for engine in engines.all {
       if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
     }
@@ -111,54 +120,68 @@ final class WorkerRecovery {
     return try TwinSearch(layout).places(of: wanted.map(\.identity))
   }
 
-  private func suspects(_ files: [ClaimedName]) throws -> SuspectList {
+  private func suspects(_ files: [ClaimedName], _ engines: EngineTable) throws -> SuspectList {
     let present = Set(files.map(\.sequence))
-    let suspects = try SuspectList(layout).after(end, inFlight: inFlight, present: present)
+    var commits: [UInt64: Int64] = [:]
+    if !inFlight.isEmpty {
+      for engine in engines.all {
+        for (sequence, commit) in try engine.lastChunks() { commits[UInt64(sequence)] = commit }
+      }
+    }
+    let suspects = try SuspectList(layout).after(
+      end, inFlight: inFlight, present: present, commits: commits)
     try suspects.save(layout)
     return suspects
   }
 
-  /// The highest number of a published read by name: it ended after older jobs of that name.
-  private func newest(_ files: [ClaimedName]) -> [String: UInt64] {
-    var newest: [String: UInt64] = [:]
-    for file in files {
-      if case .published = file.state {
-        newest[file.job.text] = max(newest[file.job.text] ?? 0, file.sequence)
-      }
-    }
-    return newest
-  }
-
   private func decide(
-    _ row: Row?, _ file: ClaimedName?, _ twins: [FileIdentity: TwinSearch.Place],
-    _ laterRead: Bool, _ results: ResultWriter
+    _ row: Row, _ active: SpoolRecovery.ActiveFile, hasTwin: Bool, _ results: ResultWriter
   ) throws -> SpoolRecovery.Decision {
-    let active: SpoolRecovery.ActiveFile =
-      switch file?.state {
-      case nil: .none
-      case .claimed: .claimed
-      case .published(let done): .published(done: done)
-      }
-    guard let row else {
-      return SpoolRecovery(
-        row: .none, active: active, result: .absent, laterEnded: laterRead, end: end
-      ).decision
+    let state = SpoolRecovery.Row.unsettled(done: row.row.status == .done)
+    var recovery = SpoolRecovery(
+      row: state, active: active, hasTwin: hasTwin, result: .absent, laterEnded: row.laterEnded,
+      end: end)
+    var recorded: [UInt8] = []
+    if SpoolRecovery.consultsResult(
+      row: state, active: active, laterEnded: row.laterEnded, end: end)
+    {
+      recorded = try result(of: row)
+      recovery.result = try results.compare(row.row.resultName, with: recorded)
     }
-    let name = row.row.resultName
-    let recorded = try row.engine.result(ofKey: row.row.key) ?? []
-    let decision = SpoolRecovery(
-      row: .unsettled(done: row.row.status == .done), active: active,
-      hasTwin: twins[row.row.identity] != nil,
-      result: try results.compare(name, with: recorded), laterEnded: row.laterEnded || laterRead,
-      end: end
-    ).decision
+    let decision = recovery.decision
     try publishLines(of: row, decision)
-    if decision.result != .leave { try results.publish(name, recorded) }
-    if row.row.status != .done, let line = ImportJobText.nextLine(afterResult: recorded) {
-      nextLines[row.row.identity] = line
-    }
+    if decision.result != .leave { try results.publish(row.row.resultName, recorded) }
+    try noteNextLine(of: row, decision, recorded)
     return decision
   }
+
+  /// A claimed job without a row.
+  private var withoutRow: SpoolRecovery.Decision {
+    SpoolRecovery(row: .none, active: .claimed, result: .absent, end: end).decision
+  }
+
+  /// An import that ended part-way is put away so that it goes on from there.
+  private func noteNextLine(
+    of row: Row, _ decision: SpoolRecovery.Decision, _ recorded: [UInt8]
+  ) throws {
+    switch (decision.active, decision.twin) {
+    case (.moveToFailed, _), (_, .moveToFailed):
+      let result = recorded.isEmpty ? try result(of: row) : recorded
+      if let line = ImportJobText.nextLine(afterResult: result) {
+        nextLines[row.row.identity] = line
+      }
+    default: return
+    }
+  }
+
+  /// The result that the ledger has recorded.
+  private func result(of row: Row) throws -> [UInt8] {
+    let database = row.engine.configuration.name
+    if recorded[database] == nil { recorded[database] = try row.engine.recordedResults() }
+    return try recorded[database]?.result(ofKey: row.row.key) ?? []
+  }
+
+  private var recorded: [String: RecordedResults] = [:]
 
   /// The results of a batch's lines, which only a power failure can have taken where the totals
   /// stand.
@@ -207,27 +230,6 @@ final class WorkerRecovery {
         try results.moveToFailed(twin.job, from: twin.lane, replacing: replacing)
       }
     }
-  }
-
-  /// A published read that runs again gets its claimed name back.
-  private func unhide(_ names: [ClaimedName]) throws {
-    for name in names {
-      for done in [true, false] {
-        var hidden = name
-        hidden.state = .published(done: done)
-        if try layout.active.status(hidden.text) != nil {
-          try layout.active.rename(hidden.text, to: layout.active, name.text)
-        }
-      }
-    }
-  }
-}
-
-extension ClaimedName {
-  var asClaimed: ClaimedName {
-    var name = self
-    name.state = .claimed
-    return name
   }
 }
 

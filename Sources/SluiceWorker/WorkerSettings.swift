@@ -16,10 +16,16 @@ public struct WorkerSettings: Sendable {
   public var afterTimeout = 86_400.0
   /// Seconds for which the end of a job is remembered.
   public var ledgerRetention = 604_800.0
+  /// Seconds for which a result stays in `results/`; 0 for ever.
+  public var resultRetention = 604_800.0
+  /// What the worker does by itself.
+  public var maintenance: [Settings.Maintenance] = []
   public var umask: UInt32 = 0o027
   var monitor = MetricsWriter.Settings()
   /// Seconds from which on a statement is a slow one.
   var slowQuery = 1.0
+
+  var retention: Retention.Periods { .init(results: resultRetention, ledger: ledgerRetention) }
 
   public init(spool: String, databases: [Settings.Database]) {
     self.spool = spool

@@ -3,47 +3,30 @@ import Sluice
 /// The name of a claimed job's file in `active/`: `SEQ-ARRIVALNS@lane@NAME`.
 ///
 /// It keeps what a restart must know: the number it was claimed under, when it arrived and where. A
-/// job that has no ledger row keeps its file, with a dot before the name, until the data of its
-/// published result is settled; `.` where it was done, `.-` where it was not.
+/// job that has no ledger row keeps its file until the data of its published result is settled.
 public struct ClaimedName: Sendable, Hashable {
-  public enum State: Sendable, Hashable {
-    case claimed
-    /// The result stands, but a power failure may still take it.
-    case published(done: Bool)
-  }
-
   /// Unique in this spool for ever, and growing in the order of claims.
   public var sequence: UInt64
   public var arrival: Timestamp
   public var lane: IncomingLane
   public var job: JobName
-  public var state: State
 
-  public init(
-    sequence: UInt64, arrival: Timestamp, lane: IncomingLane, job: JobName, state: State = .claimed
-  ) {
+  public init(sequence: UInt64, arrival: Timestamp, lane: IncomingLane, job: JobName) {
     precondition(sequence <= Self.sequenceMax && arrival.nanoseconds >= 0)
     self.sequence = sequence
     self.arrival = arrival
     self.lane = lane
     self.job = job
-    self.state = state
   }
 
   /// The largest number of 16 digits.
   public static let sequenceMax: UInt64 = 9_999_999_999_999_999
 
-  /// The file's name: at most 248 bytes (2 + 16 + 1 + 19 + 1 + 7 + 1 + 200, and 255 are allowed).
+  /// The file's name: at most 245 bytes (16 + 1 + 19 + 1 + 7 + 1 + 200, and 255 are allowed).
   ///
-  /// Each job's is made three times, so its bytes are put together in place.
+  /// Each job's is made twice, so its bytes are put together in place.
   public var text: String {
-    let prefix: StaticString =
-      switch state {
-      case .claimed: ""
-      case .published(done: true): "."
-      case .published(done: false): ".-"
-      }
-    return String(unsafeUninitializedCapacity: 64 + job.text.utf8.count) { buffer in
+    String(unsafeUninitializedCapacity: 64 + job.text.utf8.count) { buffer in
       var count = 0
       func put(_ text: some Sequence<UInt8>) {
         for byte in text {
@@ -59,7 +42,6 @@ public struct ClaimedName: Sendable, Hashable {
         }
         count += digits
       }
-      prefix.withUTF8Buffer { put($0) }
       put(sequence, digits: 16)
       put(CollectionOfOne(UInt8(ascii: "-")))
       let instant = UInt64(arrival.nanoseconds)
@@ -74,17 +56,7 @@ public struct ClaimedName: Sendable, Hashable {
 
   /// Parses exactly what `text` gives; nil for any other name.
   public init?(_ text: String) {
-    var rest = text[...]
-    var state = State.claimed
-    if rest.utf8.first == UInt8(ascii: ".") {
-      rest = rest.dropFirst()
-      state = .published(done: true)
-      if rest.utf8.first == UInt8(ascii: "-") {
-        rest = rest.dropFirst()
-        state = .published(done: false)
-      }
-    }
-    let parts = rest.split(separator: "@", maxSplits: 2, omittingEmptySubsequences: false)
+    let parts = text.split(separator: "@", maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, let lane = IncomingLane(rawValue: String(parts[1])),
       let job = JobName(String(parts[2]))
     else { return nil }
@@ -94,8 +66,7 @@ public struct ClaimedName: Sendable, Hashable {
       let nanoseconds = Int64(exactly: arrival)
     else { return nil }
     self.init(
-      sequence: sequence, arrival: Timestamp(nanoseconds: nanoseconds), lane: lane, job: job,
-      state: state)
+      sequence: sequence, arrival: Timestamp(nanoseconds: nanoseconds), lane: lane, job: job)
     guard self.text == text else { return nil }
   }
 

@@ -32,7 +32,8 @@ public struct ImportFiles: ImportSource {
   }
 
   private func reader(
-    _ request: ImportRequest, _ origin: ImportOrigin, _ buffer: consuming ImportBuffer, at place: ImportPlace?
+    _ request: ImportRequest, _ origin: ImportOrigin, _ buffer: consuming ImportBuffer,
+    at place: ImportPlace?
   ) throws(StreamFailure) -> any ImportReader {
     let reader: CSVRowReader
     do throws(FileError) {

@@ -63,7 +63,7 @@ public struct ResultWriter: Sendable {
 
   // MARK: Job files
 
-  /// Removes the file of a finished job from `active/`, in whatever state its name is.
+  /// Removes the file of a finished job from `active/`.
   public func remove(_ name: ClaimedName) throws(FileError) {
     try layout.active.unlink(name.text)
   }
@@ -135,23 +135,20 @@ public struct ResultWriter: Sendable {
     }
   }
 
-  /// Hides the file of a job whose result stands but has no ledger row to be made from again; it is
-  /// removed (or moved to `failed/`) once the result is settled.
-  ///
-  /// - Returns: its new name.
-  public func markPublished(_ name: ClaimedName, done: Bool) throws(FileError) -> ClaimedName {
-    var hidden = name
-    hidden.state = .published(done: done)
-    try layout.active.rename(name.text, to: layout.active, hidden.text)
-    return hidden
-  }
-
   // MARK: Settling
 
   /// Opens a batch, *before* the first of its results is written.
   public func beginSettling() throws(FileError) -> SettleBatch {
     SettleBatch(try layout.results.open("."))
   }
+
+  /// Whether there is a result of that name: a consumer may have taken it.
+  public func stands(_ name: String) throws(FileError) -> Bool {
+    try layout.results.status(name) != nil
+  }
+
+  /// Where a result is, for messages.
+  public func path(of name: String) -> String { layout.results.pathOf(name) }
 
   /// How the result under `name` compares with what the ledger says it is.
   public func compare(_ name: String, with expected: [UInt8]) throws(FileError) -> ResultState {
@@ -214,6 +211,7 @@ public struct SettleBatch: ~Copyable, Sendable {
 
   /// Blocks until everything written so far is durable; not for the loop thread.
   ///
-  /// - Throws: when something may not be: the whole batch is to be written again from the ledger.
+  /// - Throws: when something may not be: the whole batch is to be written again from the ledger, for
+  ///   what can still be read of it is the page cache.
   public func settle() throws(FileError) { try file.syncFileSystem() }
 }

@@ -29,8 +29,9 @@ public struct ScriptFile: ScriptSource {
     template = try decoder.decodeScriptHeader(line[...]) ?? Job()
   }
 
-  /// The statements of a script that all begin like reads, so that a reader may run them.
-  public static func queries(_ content: [UInt8]) -> [JobStatement]? {
+  /// The statements of a script that all begin like reads, so that a reader may run them; nil where
+  /// one does not, or is too large.
+  public func queries(_ content: [UInt8]) -> [JobStatement]? {
     if content.contains(0) { return nil }
     return content.withUnsafeBufferPointer { bytes in
       var boundary = StatementBoundary()
@@ -48,9 +49,9 @@ public struct ScriptFile: ScriptSource {
         }
         if let first = boundary.first {
           let sql = UnsafeBufferPointer(rebasing: rest[first..<length])
-          guard Job.begins(asRead: sql), let text = String(validating: sql, as: UTF8.self) else {
-            return nil
-          }
+          guard sql.count <= statementBytesMax, Job.begins(asRead: sql),
+            let text = String(validating: sql, as: UTF8.self)
+          else { return nil }
           let before = UnsafeBufferPointer(rebasing: rest[..<first]).lineFeeds
           queries.append(JobStatement(sql: text, line: line + before))
         }

@@ -9,6 +9,9 @@ public enum PreviousEnd: Sendable, Equatable {
   case clean
   /// By itself, on a machine that has run since: what it wrote is in the page cache.
   case killed
+  /// By itself after a failed sync, or before it had put right what an earlier one left: what can be
+  /// read in the page cache need not be what is on the disk.
+  case doubtful
   /// With the machine: what was not synced may be lost, and renames undone.
   case rebooted
 }
@@ -38,7 +41,8 @@ public struct SpoolLock: ~Copyable {
       let content = Content(try file.readAll())
       let lock = SpoolLock(
         file: file, bootID: bootID, previousEnd: content.end(seenFrom: bootID))
-      try lock.note(isClean: false)
+      // What the end before was stays known until the work of a start is done.
+      try lock.note(isClean: false, isDoubtful: lock.isRecoveryDue)
       // The file's own entry, where it was just made.
       try layout.root.sync()
       return lock
@@ -53,13 +57,39 @@ public struct SpoolLock: ~Copyable {
     }
   }
 
+  private var isRecoveryDue: Bool {
+    switch previousEnd {
+    case .clean, .killed: false
+    case .first, .doubtful, .rebooted: true
+    }
+  }
+
+  /// Notes that everything that the worker before left is put right, durably.
+  public func markRecovered() throws(FileError) {
+    if isRecoveryDue { try note(isClean: false, isDoubtful: false) }
+  }
+
+  /// Notes whether what was written may be lost although the machine runs on: an end of the worker
+  /// is then `.doubtful`. For the worker that has the lock, on any thread until it marks its end.
+  public static func note(isDoubtful: Bool, in layout: SpoolLayout) throws(FileError) {
+    let file = try layout.root.openForUpdate(SpoolLayout.lockName)
+    var content = Content(try file.readAll())
+    content.isDoubtful = isDoubtful
+    try write(content, to: file)
+  }
+
   /// Notes that the work ended in order. Syncs the file system first: after a clean end nobody looks
   /// whether results are whole.
   ///
-  /// - Throws: when something may not be durable; the next start then takes this end for a kill.
+  /// - Throws: when something may not be durable; the end is then `.doubtful`.
   public func markClean() throws(FileError) {
-    try file.syncFileSystem()
-    try note(isClean: true)
+    do throws(FileError) {
+      try file.syncFileSystem()
+    } catch {
+      try note(isClean: false, isDoubtful: true)
+      throw error
+    }
+    try note(isClean: true, isDoubtful: false)
   }
 
   /// Whether a worker has the spool, for whoever asks.
@@ -105,8 +135,15 @@ public struct SpoolLock: ~Copyable {
     return false
   }
 
-  private func note(isClean: Bool) throws(FileError) {
-    let content = Content(pid: getpid(), bootID: bootID, isClean: isClean)
+  private func note(isClean: Bool, isDoubtful: Bool) throws(FileError) {
+    let content = Content(
+      pid: getpid(), bootID: bootID, isClean: isClean, isDoubtful: isDoubtful)
+    try Self.write(content, to: file)
+  }
+
+  private static func write(
+    _ content: Content, to file: borrowing OpenFile
+  ) throws(FileError) {
     try file.write(content.bytes, at: 0)
     try file.sync()
   }
@@ -124,11 +161,13 @@ public struct SpoolLock: ~Copyable {
     var pid: Int32?
     var bootID = ""
     var isClean = false
+    var isDoubtful = true
 
-    init(pid: Int32, bootID: String, isClean: Bool) {
+    init(pid: Int32, bootID: String, isClean: Bool, isDoubtful: Bool) {
       self.pid = pid
       self.bootID = bootID
       self.isClean = isClean
+      self.isDoubtful = isDoubtful
     }
 
     /// Unknown lines are skipped; what is missing stays at its most cautious value.
@@ -140,6 +179,7 @@ public struct SpoolLock: ~Copyable {
         case "pid": pid = Int32(parts[1])
         case "boot": bootID = String(parts[1])
         case "clean": isClean = parts[1] == "1"
+        case "doubt": isDoubtful = parts[1] != "0"
         default: continue
         }
       }
@@ -147,7 +187,9 @@ public struct SpoolLock: ~Copyable {
 
     /// Always of one length, so that a shorter text leaves nothing of a longer one.
     var bytes: [UInt8] {
-      var text = Array("pid=\(pid ?? 0)\nboot=\(bootID)\nclean=\(isClean ? 1 : 0)\n".utf8)
+      let lines =
+        "pid=\(pid ?? 0)\nboot=\(bootID)\nclean=\(isClean ? 1 : 0)\ndoubt=\(isDoubtful ? 1 : 0)\n"
+      var text = Array(lines.utf8)
       text.append(contentsOf: repeatElement(UInt8(ascii: "\n"), count: max(0, 128 - text.count)))
       return text
     }
@@ -155,7 +197,8 @@ public struct SpoolLock: ~Copyable {
     func end(seenFrom boot: String) -> PreviousEnd {
       if pid == nil, bootID.isEmpty { return .first }
       if isClean { return .clean }
-      return bootID == boot ? .killed : .rebooted
+      if bootID != boot { return .rebooted }
+      return isDoubtful ? .doubtful : .killed
     }
   }
 }

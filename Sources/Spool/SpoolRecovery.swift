@@ -17,18 +17,19 @@ public enum ResultState: Sendable, CaseIterable {
 /// | ledger row | file in `active/` | after | result | file | run again |
 /// | --- | --- | --- | --- | --- | --- |
 /// | none | claimed | any | leave | leave | yes |
-/// | none | published | clean, kill | leave | put away | no |
-/// | none | published | reboot | leave | leave; put away if a later job ended | yes, unless so |
 /// | settled | any | any | leave | put away | no |
 /// | unsettled | claimed | clean, kill | publish unless the same | put away | no |
-/// | unsettled | none, published | clean, kill | leave: it stood, and may have been taken | put away | no |
+/// | unsettled | none | clean, kill | leave: it stood, and may have been taken | | no |
 /// | unsettled | any | reboot | publish or rewrite unless the same | put away | no |
+/// | unsettled | any | doubt | publish or rewrite, even the same | put away | no |
 ///
 /// - A job with a row never runs again, and the result of a job that ended later is never replaced.
 /// - *Put away*: removed where the job was done, else moved to `failed/`.
+/// - *Doubt*: a sync failed, so that what can be read need not be what is on the disk.
 /// - An identical file in `incoming/` is one whose claim a power failure undid: looked for only after
-///   a reboot and only for unsettled rows, and put away likewise. (A settled row's renames are
-///   durable with its result.)
+///   a reboot and only for unsettled rows, and put away likewise, or removed where it is a second
+///   link of the one in `active/`, as a file system without a journal may leave it. (A settled row's
+///   renames are durable with its result.)
 /// - A `.jsonl` or an import has a row here only when it is finished: chunks are progress, no end.
 /// - Order for the worker: all results first, one settling for them, then the files, one settling for
 ///   their renames, and the rows settled last: whoever finds a settled row finds no file of its job.
@@ -43,8 +44,6 @@ public struct SpoolRecovery: Sendable, Hashable {
   public enum ActiveFile: Sendable, Hashable {
     case none
     case claimed
-    /// Under its hidden name: the result stood.
-    case published(done: Bool)
   }
 
   public var row: Row
@@ -96,45 +95,42 @@ public struct SpoolRecovery: Sendable, Hashable {
     return machineEnded(end)
   }
 
+  /// Whether `result` matters: comparing costs reading both.
+  public static func consultsResult(
+    row: Row, active: ActiveFile, laterEnded: Bool, end: PreviousEnd
+  ) -> Bool {
+    guard case .unsettled = row, !laterEnded else { return false }
+    // The file is put away only after the result stood, and the page cache kept both.
+    return machineEnded(end) || active == .claimed
+  }
+
   /// Without a word of the previous worker (the lock file is gone) the worst is assumed.
   private static func machineEnded(_ end: PreviousEnd) -> Bool {
     switch end {
-    case .rebooted, .first: true
+    case .rebooted, .doubtful, .first: true
     case .clean, .killed: false
     }
   }
 
   public var decision: Decision {
     switch row {
-    case .none: withoutRow
+    case .none: Decision(runsAgain: active == .claimed)
     case .settled(let done): Decision(active: active == .none ? .leave : putAway(done: done))
     case .unsettled(let done): unsettled(done: done)
     }
   }
 
-  private var withoutRow: Decision {
-    switch active {
-    case .none: return Decision()
-    case .claimed: return Decision(runsAgain: true)
-    case .published(let done):
-      // A read, or a rejection, that is done again where its result may be lost: nothing tells
-      // whether what stands there is it.
-      if Self.machineEnded(end), !laterEnded { return Decision(runsAgain: true) }
-      return Decision(active: putAway(done: done))
-    }
-  }
-
   private func unsettled(done: Bool) -> Decision {
     var decision = Decision(active: active == .none ? .leave : putAway(done: done))
-    if Self.machineEnded(end) {
-      if hasTwin { decision.twin = putAway(done: done) }
-    } else if active != .claimed {
-      // The file is put away only after the result stood, and the page cache kept both.
-      return decision
+    if hasTwin, Self.consultsTwin(row: row, end: end) {
+      // To rename one link of a file over another does nothing at all.
+      decision.twin = active == .none ? putAway(done: done) : .remove
     }
-    if laterEnded { return decision }
+    guard
+      Self.consultsResult(row: row, active: active, laterEnded: laterEnded, end: end)
+    else { return decision }
     switch result {
-    case .same: break
+    case .same: decision.result = end == .doubtful ? .rewrite : .leave
     case .absent: decision.result = .publish
     case .different, .empty: decision.result = .rewrite
     }

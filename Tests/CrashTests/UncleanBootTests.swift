@@ -52,6 +52,33 @@ extension CrashTests {
       try expectDoneOnce(spool)
     }
 
+    @Test("a kill while it puts right what a reboot left changes nothing of that")
+    func killedMeanwhile() throws {
+      let spool = try killed(at: "committed:1", Self.insert)
+      try undoClaim(on: spool)
+      try spool.forgetBoot()
+      let killed = try WorkerProcess.once(on: spool, crashAt: "published:1")
+      #expect(killed.end == .killed(by: SIGKILL))
+      try expectDoneOnce(spool)
+    }
+
+    @Test(
+      "a file of which a file system without a journal left both names is put away under both",
+      arguments: [(insert, 0, []), (fails, 0, ["x.json"])] as [(String, Int32, [String])])
+    func bothNames(content: String, exit: Int32, failed: [String]) throws {
+      let spool = try killed(at: "committed:1", content)
+      let claimed = try #require(spool.activeJobs.first)
+      #expect(
+        link(spool.path + "/active/" + claimed.text, spool.path + "/incoming/x.json") == 0)
+      try spool.forgetBoot()
+      let run = try WorkerProcess.once(on: spool)
+      #expect(run.end == .exited(exit), "\(run.errors)")
+      #expect(spool.activeJobs.isEmpty && spool.incomingFiles.isEmpty)
+      #expect(spool.names(spool.layout.failed) == failed)
+      #expect(try spool.parsedResult("x.json")?.status == (failed.isEmpty ? "done" : "failed"))
+      if failed.isEmpty { #expect(try spool.number("SELECT count(*) FROM effect") == 1) }
+    }
+
     enum Damage: String, CaseIterable {
       case emptied, deleted, ofAnotherJob
     }

@@ -8,7 +8,8 @@ import Testing
 
   @Test("strings at the top are found, whatever stands in the values before them")
   func found() {
-    let text = #"{"job":"x","meta":{"status":"no","a":["}",{}]}, "id" : "o\u0072\"d" ,"status":"done","#
+    let text =
+      #"{"job":"x","meta":{"status":"no","a":["}",{}]}, "id" : "o\u0072\"d" ,"status":"done","#
     #expect(head(text) == ["id": "or\"d", "status": "done"])
     #expect(head(#"{"n":12,"t":true,"status":"failed"}"#) == ["status": "failed"])
   }

@@ -104,7 +104,8 @@ private struct WaitingHistory {
 
   private mutating func answer() {
     guard let name = Self.names.randomElement(using: &random) else { return }
-    let knowledge: WaitingJobs<Int>.Knowledge = Bool.random(using: &random) ? .ended(.done) : .unknown
+    let knowledge: WaitingJobs<Int>.Knowledge =
+      Bool.random(using: &random) ? .ended(.done) : .unknown
     told.append("answer \(name) \(knowledge)")
     jobs.resolveAll(name, knowledge)
     for key in naive.waiters.keys { naive.resolve(name, of: key, knowledge) }

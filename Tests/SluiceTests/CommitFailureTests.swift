@@ -59,7 +59,7 @@ struct CommitFailureTests {
       if case .ledger(let key) = result.outcome.durability { key } else { nil }
     }
     for (key, result) in zip(keys, results) {
-      #expect(try fixture.engine.result(ofKey: key) == result.outcome.result)
+      #expect(try fixture.engine.recordedResults().result(ofKey: key) == result.outcome.result)
     }
   }
 

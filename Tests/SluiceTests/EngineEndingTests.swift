@@ -9,7 +9,9 @@ struct EngineEndingTests {
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n"
 
   /// Asks until the job has its outcome, as the contract wants it.
-  private func end(_ sequence: Int64, as end: EarlyEnd, _ fixture: EngineFixture) throws -> TestResult {
+  private func end(_ sequence: Int64, as end: EarlyEnd, _ fixture: EngineFixture) throws
+    -> TestResult
+  {
     _ = eventually {
       fixture.engine.end(sequence, as: end)
       return fixture.hasOutcome(sequence)
@@ -91,9 +93,10 @@ struct EngineEndingTests {
     let names = [done, failed].map(\.outcome.ticket.name)
     let wanted = Set(names + ["good", "bad", "other"])
     let found = try fixture.engine.endedJobs(wanted, since: begin)
-    #expect(found.mapValues(\.status) == [
-      names[0]: .done, names[1]: .failed, "good": .done, "bad": .failed,
-    ])
+    #expect(
+      found.mapValues(\.status) == [
+        names[0]: .done, names[1]: .failed, "good": .done, "bad": .failed,
+      ])
     #expect(try fixture.engine.endedJobs(wanted, since: .now()).isEmpty)
   }
 }

@@ -79,7 +79,7 @@ struct WaitingJobsTests {
     #expect(jobs.tick(now: Self.at(3)) == [.start(2, "")])
   }
 
-  @Test("jobs that wait for each other fail, each with its own circle; who waits for them fails too")
+  @Test("jobs that wait for each other fail, each with its circle; who waits for them fails too")
   func cycle() {
     var jobs = Jobs()
     jobs.add(1, conditions("a") { $0.after = ["b"] }, "")

@@ -69,6 +69,21 @@ struct InFlightRecordTests {
     #expect(list.after(.killed, inFlight: [1], present: [1]).deaths == [1: 1])
   }
 
+  @Test("a job that committed a part of itself since its last death has got further")
+  func progress() throws {
+    var list = SuspectList()
+    for commit: Int64 in 1...5 {
+      list = list.after(.killed, inFlight: [1, 2], present: [1, 2], commits: [1: commit])
+      try list.save(spool.layout)
+      list = try SuspectList(spool.layout)
+      #expect(list.deaths[1] == 1)
+    }
+    #expect(list.poison == [2])
+    list = list.after(.killed, inFlight: [1], present: [1], commits: [1: 5])
+    list = list.after(.killed, inFlight: [1], present: [1], commits: [1: 5])
+    #expect(list.poison == [1])
+  }
+
   @Test("a damaged list suspects nobody but those it still names")
   func damagedList() throws {
     let text = "7 2\nx\n8\n9 -1\n\u{0}\u{0}"

@@ -12,8 +12,11 @@ struct SpoolLockTests {
   init() throws { spool = try TemporarySpool() }
 
   /// A worker that starts, and ends as told.
-  private func run(boot: String = "boot-1", clean: Bool) throws -> PreviousEnd {
+  private func run(
+    boot: String = "boot-1", recovers: Bool = true, clean: Bool
+  ) throws -> PreviousEnd {
     let lock = try SpoolLock.acquire(layout, bootID: boot)
+    if recovers { try lock.markRecovered() }
     if clean { try lock.markClean() }
     return lock.previousEnd
   }
@@ -25,6 +28,31 @@ struct SpoolLockTests {
     #expect(try run(clean: false) == .killed)
     #expect(try run(boot: "boot-2", clean: true) == .rebooted)
     #expect(try run(boot: "boot-3", clean: true) == .clean)
+  }
+
+  @Test("a worker that dies before it has put right what a reboot left leaves that to the next")
+  func unrecovered() throws {
+    #expect(try run(clean: true) == .first)
+    #expect(try run(clean: false) == .clean)
+    #expect(try run(boot: "boot-2", recovers: false, clean: false) == .rebooted)
+    #expect(try run(boot: "boot-2", recovers: false, clean: false) == .doubtful)
+    #expect(try run(boot: "boot-2", clean: false) == .doubtful)
+    #expect(try run(boot: "boot-2", clean: true) == .killed)
+  }
+
+  @Test("what may be lost makes a kill doubtful until it is known to be safe")
+  func doubt() throws {
+    for isDoubtful in [true, false] {
+      #expect(try run(clean: true) != .doubtful)
+      do {
+        let lock = try SpoolLock.acquire(layout, bootID: "boot-1")
+        #expect(lock.previousEnd == .clean)
+        try SpoolLock.note(isDoubtful: true, in: layout)
+        try SpoolLock.note(isDoubtful: isDoubtful, in: layout)
+        #expect(try SpoolLock.holder(layout) == .worker(pid: getpid()))
+      }
+      #expect(try run(clean: true) == (isDoubtful ? .doubtful : .killed))
+    }
   }
 
   @Test("a lock file that says nothing is that of no worker, a torn one of a crashed one")
@@ -89,7 +117,7 @@ struct SpoolLockTests {
           #expect(error.errno == EIO)
         }
       }
-      #expect(try SpoolLock.acquire(spool.layout, bootID: "b").previousEnd == .killed)
+      #expect(try SpoolLock.acquire(spool.layout, bootID: "b").previousEnd == .doubtful)
     }
   #endif
 }

@@ -9,10 +9,8 @@ struct SpoolRecoveryTests {
     .none, .unsettled(done: true), .unsettled(done: false), .settled(done: true),
     .settled(done: false),
   ]
-  private static let files: [SpoolRecovery.ActiveFile] = [
-    .none, .claimed, .published(done: true), .published(done: false),
-  ]
-  private static let ends: [PreviousEnd] = [.first, .clean, .killed, .rebooted]
+  private static let files: [SpoolRecovery.ActiveFile] = [.none, .claimed]
+  private static let ends: [PreviousEnd] = [.first, .clean, .killed, .doubtful, .rebooted]
 
   private static let cases: [SpoolRecovery] = rows.flatMap { row in
     files.flatMap { active in
@@ -36,11 +34,11 @@ struct SpoolRecoveryTests {
     }
   }
 
-  private func machineEnded(_ end: PreviousEnd) -> Bool { end == .rebooted || end == .first }
+  private func machineEnded(_ end: PreviousEnd) -> Bool { ![.clean, .killed].contains(end) }
 
   @Test("all combinations are looked at")
   func count() {
-    #expect(Self.cases.count == 5 * 4 * 2 * 4 * 2 * 4)
+    #expect(Self.cases.count == 5 * 2 * 2 * 4 * 2 * 5)
     #expect(Set(Self.cases).count == Self.cases.count)
   }
 
@@ -55,26 +53,19 @@ struct SpoolRecoveryTests {
       guard recovery.row == .none, recovery.active == .claimed else { return true }
       return decision.runsAgain && decision.active == .leave
     }
-    each { !$1.runsAgain || $1.active == .leave }
-    each { !$1.runsAgain || $0.active != .none }
+    each { !$1.runsAgain || ($1.active == .leave && $0.active == .claimed) }
   }
 
   @Test("an unsettled row's result stands afterwards, unless a consumer may have taken it")
   func resultStands() {
     each { recovery, decision in
       guard case .unsettled = recovery.row, !recovery.laterEnded else { return true }
-      // The worker put the file away, or hid it, only after the result stood; the kill left the
-      // page cache as it was, so that what is missing was taken.
+      // The worker put the file away only after the result stood; the kill left the page cache as
+      // it was, so that what is missing was taken.
       let mayBeTaken = !machineEnded(recovery.end) && recovery.active != .claimed
-      return recovery.result == .same || decision.result != .leave || mayBeTaken
-    }
-  }
-
-  @Test("a published result without a row is kept, made again after a reboot, or superseded")
-  func readsAreKept() {
-    each { recovery, decision in
-      guard recovery.row == .none, case .published = recovery.active else { return true }
-      return decision.runsAgain == (machineEnded(recovery.end) && !recovery.laterEnded)
+      // What can be read after a failed sync is no evidence.
+      let isKnown = recovery.result == .same && recovery.end != .doubtful
+      return isKnown || decision.result != .leave || mayBeTaken
     }
   }
 
@@ -83,10 +74,7 @@ struct SpoolRecoveryTests {
     each { recovery, decision in
       guard recovery.laterEnded else { return true }
       let files = [decision.active, decision.twin]
-      // One that has not ended yet ends later still.
-      let mayRun = recovery.row == .none && recovery.active == .claimed
       return decision.result == .leave && !files.contains(.moveToFailed(replacing: true))
-        && (!decision.runsAgain || mayRun)
     }
   }
 
@@ -113,19 +101,36 @@ struct SpoolRecoveryTests {
     }
   }
 
+  @Test("what stands in the result does not matter where it is not consulted")
+  func resultUnseen() {
+    each { recovery, decision in
+      let consulted = SpoolRecovery.consultsResult(
+        row: recovery.row, active: recovery.active, laterEnded: recovery.laterEnded,
+        end: recovery.end)
+      if consulted { return true }
+      return ResultState.allCases.allSatisfy { state in
+        var other = recovery
+        other.result = state
+        return other.decision == decision
+      }
+    }
+  }
+
   @Test("files are put away by status: done ones go, others stay in failed/")
   func putAway() {
     each { recovery, decision in
       let done: Bool
-      switch (recovery.row, recovery.active) {
-      case (.unsettled(let status), _), (.settled(let status), _): done = status
-      case (.none, .published(let status)): done = status
-      case (.none, .claimed), (.none, .none): return decision.active == .leave
+      switch recovery.row {
+      case .unsettled(let status), .settled(let status): done = status
+      case .none: return decision.active == .leave && decision.twin == .leave
       }
       let away: SpoolRecovery.FileAction =
         done ? .remove : .moveToFailed(replacing: !recovery.laterEnded)
-      let expected = recovery.active == .none || decision.runsAgain ? .leave : away
-      return decision.active == expected && [.leave, away].contains(decision.twin)
+      guard recovery.active == .claimed else {
+        return decision.active == .leave && [.leave, away].contains(decision.twin)
+      }
+      // The twin is another link of the file that is put away.
+      return decision.active == away && [.leave, .remove].contains(decision.twin)
     }
   }
 
@@ -135,7 +140,9 @@ struct SpoolRecoveryTests {
       switch decision.result {
       case .leave: true
       case .publish: recovery.result == .absent
-      case .rewrite: recovery.result == .different || recovery.result == .empty
+      case .rewrite:
+        recovery.result == .different || recovery.result == .empty
+          || (recovery.result == .same && recovery.end == .doubtful)
       }
     }
   }

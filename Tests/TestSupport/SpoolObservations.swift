@@ -32,9 +32,9 @@ extension TemporarySpool {
     public var description: String { "no result \(name)" }
   }
 
-  /// Every job in `active/`, hidden ones included.
+  /// Every job in `active/`.
   public var activeJobs: [ClaimedName] {
-    names(layout.active, hidden: true).compactMap { ClaimedName($0) }
+    names(layout.active).compactMap { ClaimedName($0) }
   }
 
   /// Job files that nobody has claimed.

@@ -45,13 +45,17 @@ public final class WorkerProcess {
   }
 
   /// Works until nothing is left.
-  /// - Parameter crashAt: the seam at which a debug build is to kill itself, as `SLUICE_CRASH_AT`.
+  /// - Parameters:
+  ///   - crashAt: the seam at which a debug build is to kill itself, as `SLUICE_CRASH_AT`.
+  ///   - fault: the file operation that is to fail in a debug build, as `SLUICE_FAULT`.
   @discardableResult
   public static func once(
     on spool: TemporarySpool, _ arguments: [String] = [], crashAt: String? = nil,
-    within seconds: Double = 60
+    fault: String? = nil, within seconds: Double = 60
   ) throws -> Run {
-    let environment = crashAt.map { ["SLUICE_CRASH_AT": $0] } ?? [:]
+    var environment: [String: String] = [:]
+    environment["SLUICE_CRASH_AT"] = crashAt
+    environment["SLUICE_FAULT"] = fault
     let worker = try WorkerProcess(spool, ["--once"] + arguments, environment: environment)
     let end = worker.child.wait(within: seconds)
     return Run(end: end, errors: worker.child.errors)

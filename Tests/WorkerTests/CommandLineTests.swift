@@ -44,7 +44,7 @@ import Testing
     }
     let status = try SluiceProcess.run(["status", "--json", "--spool", path])
     #expect(status.status == 0)
-    #expect(status.output.contains(#""worker":{"running":false}"#))
+    #expect(status.output.contains(#""worker":{"running":false,"alive":false}"#))
   }
 
   @Test("--spool comes before SLUICE_SPOOL")
@@ -99,7 +99,7 @@ import Testing
       + #""incoming/low":0,"incoming/bulk":0,"incoming/control":0,"active":0,"hold":1,"#
       + #""results":2,"failed":0}"#
     #expect(run.output.contains(jobs))
-    #expect(run.output.contains(#""worker":{"running":true,"pid":\#(getpid())}"#))
+    #expect(run.output.contains(#""worker":{"running":true,"pid":\#(getpid()),"alive":true}"#))
     #expect(run.output.contains(#""metrics":{"jobs_total":3}"#))
     _ = consume lock
   }

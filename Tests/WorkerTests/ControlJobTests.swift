@@ -9,7 +9,8 @@ import Testing
 @Suite("Control jobs") struct ControlJobTests {
   private static let insert = WaitingJobTests.insert
 
-  private func command(_ text: String, as name: String, on spool: TemporarySpool) throws -> JSONNode {
+  private func command(_ text: String, as name: String, on spool: TemporarySpool) throws -> JSONNode
+  {
     try spool.drop(name, "{\"control\":\(text)}", lane: .control)
     return try spool.awaitedResult(name)
   }
@@ -107,7 +108,7 @@ import Testing
     second.stop()
   }
 
-  @Test("a pause of a database takes back what waits behind a running job; unknown ones are refused")
+  @Test("a pause of a database takes back what waits behind a running job; others are refused")
   func pauseDatabase() throws {
     let spool = try WaitingJobTests.spoolWithTable()
     let worker = try WorkerProcess.started(on: spool)

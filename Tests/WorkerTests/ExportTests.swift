@@ -64,7 +64,8 @@ import Testing
   @Test("a result too long for memory is as whole as any other")
   func longResult() throws {
     let spool = try TemporarySpool()
-    let job = #"{"id":"label","meta":{"a": 1},"statements":[{"sql":"SELECT 1 AS one"},"#
+    let job =
+      #"{"id":"label","meta":{"a": 1},"statements":[{"sql":"SELECT 1 AS one"},"#
       + #"{"sql":"\#(Self.many)"},{"sql":"SELECT 2 AS two"}]}"#
     let result = try spool.work("x.json", job)
     #expect(result.status == "done")

@@ -155,24 +155,35 @@ import Testing
     #expect(commits == commits.sorted() && Set(commits).count == 3)
   }
 
-  @Test("scripts and batches wait as well, and a batch that expires keeps what it has done")
+  @Test("scripts and batches wait as well, and a batch that is cancelled keeps what it has done")
   func streamed() throws {
     let spool = try Self.spoolWithTable()
     try spool.drop(
       "s.sql", "-- sluice: {\"after\":[\"a.json\"]}\nINSERT INTO t SELECT count(*) FROM t;")
+    let lines = (1...100_000).map { "[\(-$0)]\n" }.joined()
     try spool.drop(
       "b.jsonl",
-      #"{"sluice":{"after":["s.sql"],"expires":2,"timeout":60,"sql":"INSERT INTO t VALUES(?)"}}"#
-        + "\n[7]\n" + #"{"sql":"INSERT INTO t \#(Self.endless)"}"# + "\n")
+      #"{"sluice":{"after":["s.sql"],"sql":"INSERT INTO t VALUES(?)"}}"# + "\n" + lines)
     let worker = try WorkerProcess.started(on: spool)
     #expect(eventually { spool.activeJobs.count == 2 })
     try spool.drop("a.json", "{\(Self.insert)}")
     #expect(try spool.awaitedResult("s.sql.json").status == "done")
+    let count = #"{"sql":"SELECT count(*) FROM t WHERE x<0"}"#
+    var looks = 0
+    let hasBegun = try eventually {
+      looks += 1
+      try spool.drop("look\(looks).json", count)
+      return try (spool.awaitedResult("look\(looks).json").firstValue?.integer ?? 0) > 0
+    }
+    #expect(hasBegun)
+    try spool.drop("c.json", #"{"control":"cancel","job":"b.jsonl"}"#, lane: .control)
+    #expect(try spool.awaitedResult("c.json").status == "done")
     let totals = try spool.awaitedResult("b.jsonl.json")
-    #expect(totals.status == "expired" && totals.errorCode == "SLUICE_EXPIRED")
-    #expect(totals["lines"]?["done"]?.integer == 1)
-    try spool.drop("rows.json", #"{"sql":"SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)"}"#)
-    #expect(try spool.awaitedResult("rows.json").firstValue?.string == "1,1,7")
+    #expect(totals.status == "cancelled" && totals.errorCode == "SLUICE_CANCELLED")
+    let done = try #require(totals["lines"]?["done"]?.integer)
+    try spool.drop("count.json", count)
+    #expect(try spool.awaitedResult("count.json").firstValue?.integer == done)
+    #expect(done < 100_000 && spool.names(spool.layout.failed) == ["b.jsonl"])
     worker.stop()
   }
 }

@@ -52,7 +52,9 @@ struct CSVText {
 
   private mutating func append(_ text: UnsafeRawBufferPointer) {
     let quote = UInt8(ascii: "\"")
-    let isPlain = text.allSatisfy { $0 != quote && $0 != UInt8(ascii: ",") && $0 != 0x0a && $0 != 0x0d }
+    let isPlain = text.allSatisfy { byte in
+      byte != quote && byte != UInt8(ascii: ",") && byte != 0x0a && byte != 0x0d
+    }
     if isPlain, !text.isEmpty {
       bytes.append(contentsOf: text)
       return

@@ -35,7 +35,7 @@ enum ColumnType: Equatable {
     switch (self, type) {
     case (.unknown, _): self = type
     case (.integer, .real), (.real, .integer): self = .real
-    case let (old, new) where old == new: break
+    case (let old, let new) where old == new: break
     // In CSV everything is text that may look like a number.
     default: self = isText ? .text : .mixed
     }

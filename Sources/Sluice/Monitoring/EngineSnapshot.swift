@@ -123,7 +123,8 @@ extension Engine {
     } else if writes.running != nil {
       activity = .writing
     }
-    let running = (reads.running + [writes.running].compactMap { $0 }).sorted { $0.since < $1.since }
+    let both = reads.running + [writes.running].compactMap { $0 }
+    let running = both.sorted { $0.since < $1.since }
     return EngineSnapshot(
       name: configuration.name, path: configuration.path, activity: activity, writer: status,
       lanes: lanes, running: running, holdUps: holdUps(activity, status, writes.running, now),

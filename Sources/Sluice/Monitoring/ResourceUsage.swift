@@ -21,7 +21,8 @@ public struct ResourceUsage: Sendable {
     }
     if let memory = readSystemFile("/proc/self/statm") {
       let fields = memory.split(separator: UInt8(ascii: " "))
-      if fields.count > 1 { usage.residentBytes = number(fields[1]) * Int(sysconf(Int32(_SC_PAGESIZE))) }
+      let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+      if fields.count > 1 { usage.residentBytes = number(fields[1]) * pageBytes }
     }
     if let status = readSystemFile("/proc/self/stat"),
       let close = status.lastIndex(of: UInt8(ascii: ")"))

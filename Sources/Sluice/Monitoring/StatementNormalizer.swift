@@ -206,8 +206,10 @@ struct StatementNormalizer {
     at += 1
     let wasValue = last == .value
     last = .close
-    guard let bracket = brackets.popLast() else { return lastList = nil }
-    guard bracket.isPure, wasValue else { return lastList = nil }
+    guard let bracket = brackets.popLast(), bracket.isPure, wasValue else {
+      lastList = nil
+      return
+    }
     if output[..<bracket.at].hasSuffix("in") {
       output.removeSubrange(bracket.at...)
       output.append(contentsOf: "(?, ...)".utf8)

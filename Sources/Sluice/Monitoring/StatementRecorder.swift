@@ -143,7 +143,8 @@ struct StatementText: Sendable {
   var fingerprint: StatementFingerprint {
     var sql = sql
     return sql.withUTF8 { bytes in
-      StatementFingerprint(of: UnsafeBufferPointer(rebasing: bytes[range.clamped(to: bytes.indices)]))
+      let part = bytes[range.clamped(to: bytes.indices)]
+      return StatementFingerprint(of: UnsafeBufferPointer(rebasing: part))
     }
   }
 

@@ -1,24 +1,20 @@
 import JSON
 import SQLite
 
-/// One command that works on a whole database, from its start to its outcome.
+/// One piece of work on a whole database, from its start to its end.
 struct MaintenanceRun {
   /// Problems that a check reports at most; SQLite's own default.
   private static let problemsMax = 100
 
   private let work: ControlRequest.Maintenance
-  private let ticket: JobTicket
   private let started = Timestamp.now()
   private let clock = MonotonicTime.now()
 
-  init(_ work: ControlRequest.Maintenance, _ ticket: JobTicket) {
-    self.work = work
-    self.ticket = ticket
-  }
+  init(_ work: ControlRequest.Maintenance) { self.work = work }
 
   /// Runs it on the writer's thread, outside a transaction.
   /// - Returns: nil where it was stopped with the engine.
-  func run(on session: WriterSession) -> Outcome? {
+  func run(on session: WriterSession) -> MaintenanceEnd? {
     do throws(SQLiteError) {
       var details: [UInt8]?
       switch work {
@@ -33,16 +29,14 @@ struct MaintenanceRun {
         try session.command("VACUUM main")
       case .integrityCheck: preconditionFailure("a check has a connection of its own")
       }
-      return outcome(.done, nil) { document in
-        document.details = details.map { (work.rawValue, $0) }
-      }
+      return end(.done, details: details)
     } catch {
-      return outcome(of: error, session.connection.interrupt.reason)
+      return end(of: error, session.connection.interrupt.reason)
     }
   }
 
   /// Checks the database on a connection of its own.
-  func runCheck(ofDatabase path: String, _ interrupts: LongCommands.Interrupts) -> Outcome? {
+  func runCheck(ofDatabase path: String, _ interrupts: LongCommands.Interrupts) -> MaintenanceEnd? {
     do throws(SQLiteError) {
       let connection = try Connection(path: path, role: .reader)
       interrupts(connection.interrupt)
@@ -52,26 +46,26 @@ struct MaintenanceRun {
           "PRAGMA main.integrity_check(\(Self.problemsMax))", most: Self.problemsMax)
         return verdict(rows)
       } catch {
-        return outcome(of: error, connection.interrupt.reason)
+        return end(of: error, connection.interrupt.reason)
       }
     } catch {
-      return outcome(of: error, nil)
+      return end(of: error, nil)
     }
   }
 
-  private func verdict(_ rows: [String]) -> Outcome? {
-    if rows == ["ok"] { return outcome(.done, nil) { $0.statements = Self.table(rows) } }
+  private func verdict(_ rows: [String]) -> MaintenanceEnd? {
+    if rows == ["ok"] { return end(.done, rows: rows) }
     let error = JobError(
       .storage, "SQLITE_CORRUPT", rows.first ?? "the check says nothing", number: 11,
       hint: "the database file is damaged: restore a backup, or try sqlite3's .recover")
-    return outcome(.failed, error) { $0.statements = Self.table(rows) }
+    return end(.failed, error, rows: rows)
   }
 
-  private func outcome(of error: SQLiteError, _ reason: Interrupt.Reason?) -> Outcome? {
+  private func end(of error: SQLiteError, _ reason: Interrupt.Reason?) -> MaintenanceEnd? {
     if ResultClass(error.code) == .interrupt, let reason {
       switch reason {
-      case .cancelled: return outcome(.cancelled, .cancelled) { _ in }
-      case .expired: return outcome(.expired, .expired) { _ in }
+      case .cancelled: return end(.cancelled, .cancelled)
+      case .expired: return end(.expired, .expired)
       case .timeout, .groupWindow, .preempted, .stopping: return nil
       }
     }
@@ -80,17 +74,16 @@ struct MaintenanceRun {
       failure.message = "a reader still needs pages of the WAL"
       failure.hint = "end the long read, or try again later"
     }
-    return outcome(.failed, failure) { _ in }
+    return end(.failed, failure)
   }
 
-  private func outcome(
-    _ status: JobStatus, _ error: JobError?, _ fill: (inout ResultDocument) -> Void
-  ) -> Outcome {
-    Outcome(unrecorded: ticket, status, error) { document in
-      document.started = started
-      document.ran = MonotonicTime.now().seconds(since: clock)
-      fill(&document)
-    }
+  private func end(
+    _ status: JobStatus, _ error: JobError? = nil, details: [UInt8]? = nil, rows: [String]? = nil
+  ) -> MaintenanceEnd {
+    MaintenanceEnd(
+      work: work, status: status, error: error, started: started,
+      seconds: MonotonicTime.now().seconds(since: clock), details: details,
+      statements: rows.map(Self.table))
   }
 
   static func object(_ fields: KeyValuePairs<String, Int>) -> [UInt8] {

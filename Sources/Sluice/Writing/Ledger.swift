@@ -7,8 +7,6 @@ public struct LedgerRow: Sendable {
   public var name: String
   public var status: JobStatus
   public var identity: FileIdentity
-  /// `ContentHash` of the result.
-  public var resultHash: UInt64
 }
 
 /// The record, in the user's own database, of every write job that ended; written in the
@@ -163,7 +161,7 @@ final class Ledger {
   func unsettled(on connection: borrowing Connection) throws(SQLiteError) -> [LedgerRow] {
     let query = try connection.prepareOwn(
       """
-      SELECT key,sequence,name,status,device,inode,birth,modified,size,hash,result
+      SELECT key,sequence,name,status,device,inode,birth,modified,size,hash
       FROM main._sluice_ledger WHERE spool=\(spool) AND
         key>(SELECT settled FROM main._sluice_spools WHERE spool=\(spool)) ORDER BY key
       """)
@@ -179,9 +177,22 @@ final class Ledger {
       rows.append(
         LedgerRow(
           key: query.integer(0), sequence: query.integer(1), name: name, status: status,
-          identity: identity, resultHash: query.withBytes(10) { ContentHash.of($0) }))
+          identity: identity))
     }
     return rows
+  }
+
+  /// The last committed chunk of each batch and import that is under way, by sequence number.
+  func lastChunks(on connection: borrowing Connection) throws(SQLiteError) -> [Int64: Int64] {
+    let query = try connection.prepareOwn(
+      """
+      SELECT sequence, max(commitment) FROM main._sluice_chunks WHERE spool=\(spool)
+        GROUP BY sequence
+      UNION ALL SELECT sequence, commitment FROM main._sluice_imports WHERE spool=\(spool)
+      """)
+    var commits: [Int64: Int64] = [:]
+    while try query.step() { commits[query.integer(0)] = query.integer(1) }
+    return commits
   }
 
   /// The result that was recorded under `key`.

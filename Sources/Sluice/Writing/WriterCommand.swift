@@ -6,8 +6,8 @@ enum WriterCommand: Sendable {
   case record(EndedWrite)
   /// Read the ledger for the recovery.
   case unsettled(@Sendable (Result<[LedgerRow], SQLiteError>) -> Void)
-  /// Read one recorded result.
-  case result(key: Int64, @Sendable (Result<[UInt8]?, SQLiteError>) -> Void)
+  /// Read how far the jobs have come that take several transactions.
+  case lastChunks(@Sendable (Result<[Int64: Int64], SQLiteError>) -> Void)
   /// Forget old rows of the ledger.
   case prune(before: Timestamp, most: Int, @Sendable (Result<Bool, SQLiteError>) -> Void)
   /// Do something of an operator's; forgotten where the writer has stopped.
@@ -21,11 +21,9 @@ enum WriterCommand: Sendable {
     case .unsettled(let answer):
       answer(
         Result { () throws(SQLiteError) in try session.ledger.unsettled(on: session.connection) })
-    case .result(let key, let answer):
+    case .lastChunks(let answer):
       answer(
-        Result { () throws(SQLiteError) in
-          try session.ledger.result(ofKey: key, on: session.connection)
-        })
+        Result { () throws(SQLiteError) in try session.ledger.lastChunks(on: session.connection) })
     case .prune(let limit, let most, let answer):
       answer(Result { () throws(SQLiteError) in try session.prune(before: limit, most: most) })
     }
@@ -37,7 +35,7 @@ enum WriterCommand: Sendable {
     switch self {
     case .record, .work: break
     case .unsettled(let answer): answer(.failure(error))
-    case .result(_, let answer): answer(.failure(error))
+    case .lastChunks(let answer): answer(.failure(error))
     case .prune(_, _, let answer): answer(.failure(error))
     }
   }

@@ -73,7 +73,8 @@ struct EventDetector {
     checkpoint(engine, &state, tell)
     for lane in engine.lanes { growth(lane, &state, tell) }
     for statement in engine.monitor?.unusual ?? [] {
-      let text = "a statement took \(Int(statement.seconds / statement.usualSeconds)) times its median"
+      let times = Int(statement.seconds / statement.usualSeconds)
+      let text = "a statement took \(times) times its median"
       tell(.statementUnusual, text) { event in
         event.at = statement.at
         event.seconds = statement.seconds

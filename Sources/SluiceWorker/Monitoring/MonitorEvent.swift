@@ -16,6 +16,8 @@ struct MonitorEvent: Sendable {
     case checkpointCaughtUp = "checkpoint_caught_up"
     case laneGrows = "lane_grows"
     case laneDrained = "lane_drained"
+    case maintenanceDone = "maintenance_done"
+    case maintenanceFailed = "maintenance_failed"
     case statementUnusual = "statement_unusual"
   }
 

@@ -135,7 +135,7 @@ struct MonitorRound {
       writer.newline()
       recentSlow.insert(.init(database: database, statement: statement), at: 0)
     }
-    if recentSlow.count > Self.recentMax { recentSlow.removeLast(recentSlow.count - Self.recentMax) }
+    recentSlow.removeLast(max(0, recentSlow.count - Self.recentMax))
     Self.writeOmitted(monitor.slowOmitted, database, &writer)
   }
 

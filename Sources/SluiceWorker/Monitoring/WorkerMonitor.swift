@@ -10,6 +10,7 @@ final class WorkerMonitor {
   private let writer: MetricsWriter
   private let thread: OwnedThread
   private var clock: MonitorClock
+  private var told = 0
 
   /// Starts the thread that writes them.
   init(
@@ -28,6 +29,12 @@ final class WorkerMonitor {
     writer.tell(.workerStarted(after: end, again: again))
   }
 
+  /// Notes an event, which is written soon.
+  func tell(_ event: MonitorEvent) {
+    told += 1
+    writer.tell(event)
+  }
+
   /// Has the files written where that is due.
   /// - Returns: when to ask again.
   func beat(
@@ -35,8 +42,8 @@ final class WorkerMonitor {
   ) -> MonotonicTime {
     while true {
       let unfinished = sources.active.count
-      // One more for each job claimed and for each that ended.
-      let activity = sources.counts.total &* 2 &+ unfinished
+      // One more for each job claimed, for each that ended, and for each event.
+      let activity = sources.counts.total &* 2 &+ unfinished &+ told
       // Jobs that wait for tomorrow are nothing new.
       let isWorking = sources.engines.all.contains { $0.load.writes + $0.load.reads > 0 }
       let isBusy = isWorking || isStopping
@@ -70,6 +77,7 @@ extension MonitorEvent {
       case .first: "for the first time"
       case .clean: "after an orderly end"
       case .killed: "after the worker before was killed or crashed"
+      case .doubtful: "after results of the worker before may have been lost"
       case .rebooted: "after the machine went down under the worker before"
       }
     var event = MonitorEvent(

@@ -17,6 +17,8 @@ extension WorkerSettings {
     rescan = settings.rescanSeconds
     afterTimeout = settings.afterTimeoutSeconds
     ledgerRetention = settings.ledgerRetentionSeconds
+    resultRetention = settings.resultRetentionSeconds
+    maintenance = settings.maintenance
     umask = settings.umask
     monitor.isEnabled = settings.isMonitoringEnabled
     monitor.interval = settings.monitorIntervalSeconds
