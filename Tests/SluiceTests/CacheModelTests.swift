@@ -13,7 +13,7 @@ struct CacheModelTests {
   @Test("no row is ever stale, whoever writes and how")
   func history() throws {
     // Another seed each run; a failure prints it, and SLUICE_SEED repeats it. 100000 steps take
-    // about a minute.
+    // some minutes.
     let given = getenv("SLUICE_SEED").flatMap { UInt64(String(cString: $0)) }
     let steps = getenv("SLUICE_CACHE_STEPS").flatMap { Int(String(cString: $0)) } ?? 4000
     let seed = given ?? UInt64(bitPattern: Timestamp.now().nanoseconds)

@@ -226,6 +226,29 @@ struct DatabaseCacheTests {
     }
   }
 
+  @Test("the monitor counts hits with the statement they stand for")
+  func monitored() throws {
+    let monitor = QueryMonitor(slowSeconds: 1)
+    let fixture = try EngineFixture(schema: Self.schema) { $0.monitor = monitor }
+    for _ in 0..<4 { try fixture.run(cached("SELECT v FROM a WHERE id=?", .integer(1))) }
+    #expect(monitor.snapshot().statements.first { $0.cacheHits > 0 }?.cacheHits == 3)
+  }
+
+  @Test("a reload puts other rules and another size in force")
+  func tuned() throws {
+    let fixture = try fixture()
+    #expect(try fixture.run("SELECT * FROM a")["cached"] == "false")
+    var tuning = fixture.engine.configuration.tuning
+    tuning.cache.rules = CacheRules([.init(match: "*", seconds: 60)])
+    fixture.engine.tune(tuning)
+    for expected in ["false", "true"] {
+      #expect(try fixture.run("SELECT * FROM a")["cached"] == expected)
+    }
+    tuning.cache.entriesMax = 0
+    fixture.engine.tune(tuning)
+    #expect(try fixture.run("SELECT * FROM a")["cached"] == "false")
+  }
+
   @Test("reads that fail, or are writes after all, leave nothing behind")
   func failures() throws {
     let fixture = try fixture()
