@@ -16,7 +16,6 @@ struct ReadRun {
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
   private let store: (any RowStore)?
-  private let hits: StatementRecorder?
   private let onLongRun: () -> Void
   private let runs: (Interrupt?) -> Void
   private let rest: (Double) -> Bool
@@ -25,19 +24,17 @@ struct ReadRun {
   private let clock = MonotonicTime.now()
 
   /// - Parameters:
-  ///   - hits: told what the cache had.
   ///   - runs: told what stops the job while it runs, and nil when it has ended.
   ///   - rest: waits for so many seconds; true at once where the reader is to stop.
   init(
     _ ticket: JobTicket, _ configuration: EngineConfiguration, pool: ConnectionPool,
-    store: (any RowStore)?, hits: StatementRecorder?, onLongRun: @escaping () -> Void,
+    store: (any RowStore)?, onLongRun: @escaping () -> Void,
     runs: @escaping (Interrupt?) -> Void, rest: @escaping (Double) -> Bool
   ) {
     self.ticket = ticket
     self.configuration = configuration
     self.pool = pool
     self.store = store
-    self.hits = hits
     self.onLongRun = onLongRun
     self.runs = runs
     self.rest = rest
@@ -86,12 +83,6 @@ struct ReadRun {
     var document = ResultDocument(of: ticket, status: .done, finished: started)
     document.attempts = 1
     document.cached = true
-    if let hits {
-      // A fingerprint is that of one statement.
-      for sql in ticket.job.statements.map(\.sql) where !sql.utf8.dropLast().contains(0x3b) {
-        hits.recordCacheHit(StatementText(sql: sql, range: 0..<sql.utf8.count, job: ticket.name))
-      }
-    }
     return outcome(&document, .done, nil, statements)
   }
 

@@ -36,8 +36,6 @@ final class ReaderThreads: Sendable {
   private let configuration: EngineConfiguration
   private let pool: ConnectionPool
   private let store: (any RowStore)?
-  /// Notes what the cache had; for all threads, since a hit is short.
-  private let hits: StatementRecorder?
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
@@ -53,7 +51,6 @@ final class ReaderThreads: Sendable {
     self.configuration = configuration
     self.pool = pool
     self.store = store
-    hits = configuration.monitor?.recorder()
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
@@ -220,7 +217,7 @@ final class ReaderThreads: Sendable {
   ) -> Outcome? {
     let clock = MonotonicTime.now()
     let run = ReadRun(
-      ticket, configuration, pool: pool, store: store, hits: hits, onLongRun: onLongRun,
+      ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
       runs: { [self] interrupt in
         state.withLock { state in
           state.running[slot] = interrupt.map {
