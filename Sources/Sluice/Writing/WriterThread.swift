@@ -255,8 +255,8 @@ final class WriterThread {
       write.runsAlone = true
       inbox.putBack([write])
     case .again(let changed): inbox.putBack([changed])
-    case .environment(let error):
-      takeStorageFailure(error, of: write)
+    case .environment(let error): takeStorageFailure(error, of: write)
+    case .unreadable(let message): takeUnreadable(message, write)
     }
   }
 
@@ -265,6 +265,11 @@ final class WriterThread {
     // Memory comes back with the rollback, so a job that runs out of it again is what is too large.
     if error.isOutOfMemory { return charge(write, error) }
     if error.isFull, let session, makeRoom(session) { return charge(write, error) }
+    // One failed read can look so for as long as a connection lives: another one is to see it, too.
+    if error.isCorrupt {
+      session = nil
+      return charge(write, error)
+    }
     inbox.putBack([write])
     takeFailure(error)
   }
@@ -274,7 +279,7 @@ final class WriterThread {
     write.storageFailures += 1
     write.runsAlone = true
     if write.storageFailures > 1 {
-      ended.append(.tooLarge(write, error))
+      ended.append(.failedAgain(write, error))
     } else {
       inbox.putBack([write])
     }
