@@ -127,9 +127,12 @@ class Load:
             {"sql": "CREATE TEMP TABLE mine(x)"}, {"sql": "INSERT INTO mine VALUES('m.json')"},
             {"sql": "INSERT INTO effect SELECT x FROM mine"}]})
         job("n.json", {"sql": add, "params": ["n.json"]}, lane="urgent/")
-        # A command is not repeated: one that met the fault may say so.
-        job("o.json", {"control": "checkpoint"}, status=("done", "failed"), effect=0,
-            lane="control/")
+        self.commands = {"o.json": {"control": "checkpoint"},
+                         "p.json": {"control": "backup", "to": "copy.db"},
+                         "q.json": {"control": "vacuum"}}
+        for name, command in self.commands.items():
+            # A command is not repeated: one that met the fault may say so.
+            job(name, command, status=("done", "failed"), effect=0, lane="control/")
 
     def check(self, root, excused=None):
         """What is wrong with the spool in `root`: (kind, text) for each.
@@ -172,6 +175,14 @@ class Load:
         wrong += self.check_files(root)
         return wrong
 
+    @staticmethod
+    def status_of(root, name):
+        try:
+            with open(f"{root}/spool/results/{name}", "rb") as file:
+                return json.load(file)["status"]
+        except (OSError, ValueError):
+            return None
+
     def check_files(self, root):
         wrong = []
         for place in ("active", "incoming", "incoming/urgent", "incoming/control", "tmp"):
@@ -179,13 +190,25 @@ class Load:
                     if not os.path.isdir(f"{root}/spool/{place}/{n}")]
             if left:
                 wrong.append(("left behind", f"{place}: {', '.join(sorted(left))}"))
-        failed = set(os.listdir(f"{root}/spool/failed")) - {"o.json"}
+        failed = set(os.listdir(f"{root}/spool/failed")) - set(self.commands)
         for name in sorted(failed ^ self.left):
             there = "has" if name in failed else "has not"
             wrong.append(("failed/", f"{there} {name}"))
         due = set(self.status) | {"e.jsonl", "i.rows.csv"}
         # A result that was taken away may come back where it may not have been durable.
         there = set(os.listdir(f"{root}/spool/results")) - {"tables.json"}
+        if "copy.db" in there:
+            there.remove("copy.db")
+            copy = sqlite3.connect(f"file:{root}/spool/results/copy.db?immutable=1", uri=True)
+            try:
+                state = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                state = str(error)
+            copy.close()
+            if state != "ok":
+                wrong.append(("damaged", f"copy.db: {state}"))
+        elif self.status_of(root, "p.json") == "done":
+            wrong.append(("results/", "no copy.db"))
         if there != due:
             wrong.append(("results/", f"more {sorted(there - due)}, less {sorted(due - there)}"))
         try:
@@ -271,9 +294,14 @@ class Harness:
         shutil.rmtree(root)
         return counts, f"{seconds:.2f} s"
 
-    def trial(self, call, which, action, keep=False):
-        """Injects one fault: what was met ('' if nothing was), and what is wrong then."""
+    def trial(self, call, which, action, kill=None, keep=False):
+        """Injects one fault: what was met ('' if nothing was), and what is wrong then.
+
+        `kill` is a call and its number at which another worker was killed before.
+        """
         root = self.fresh()
+        if kill:
+            self.worker(root, [self.inject, *kill, "kill", f"{root}/log", "--"])
         code, _, errors = self.worker(
             root, [self.inject, call, which, action, f"{root}/log", "--"])
         with open(f"{root}/log") as file:
@@ -322,8 +350,19 @@ def plan(counts, which, seed):
                 # The next calls of its kind, too, as a disk does that is full for a while.
                 if action in ("EIO", "ENOSPC", "EMFILE") and number % 4 == 1:
                     trials.append((call, f"{number}+3", action))
-    random.Random(seed).shuffle(trials)
-    return trials
+    chance = random.Random(seed)
+    chance.shuffle(trials)
+    if which:
+        return trials
+    # Each third one meets what a killed worker has left. All of them once, then others of this kind.
+    kills = [trial[:2] for trial in trials if trial[2] == "kill" and "+" not in trial[1]]
+    pairs = [trial + (chance.choice(kills),) for trial in chance.sample(trials, len(trials))]
+    mixed = []
+    for index, trial in enumerate(trials):
+        mixed.append(trial)
+        if index % 2:
+            mixed.append(pairs[index // 2])
+    return mixed + pairs[len(trials) // 2:]
 
 
 def show(rows, wrongs, seconds):
@@ -345,7 +384,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=300, help="how long (300)")
     parser.add_argument("--seed", type=int, help="order of the faults, as an earlier run printed it")
     parser.add_argument("--which", help="only these calls, or actions: openat,fsync or kill,EIO")
-    parser.add_argument("--only", help="one fault, as a failure printed it: openat:17:EIO")
+    parser.add_argument("--only", help="one fault, as a failure printed it: openat:17:EIO, or "
+                        "fsync:3,openat:17:EIO after a kill at a call")
     parser.add_argument("--place", help="directory for scratch (default: memory, else TMPDIR)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--sluice", required=True, help=argparse.SUPPRESS)
@@ -363,8 +403,9 @@ def main():
 
 def run(harness, options):
     if options.only:
-        call, which, action = options.only.split(":")
-        met, wrong, root = harness.trial(call, which, action, keep=True)
+        *kill, last = options.only.split(",")
+        met, wrong, root = harness.trial(
+            *last.split(":"), kill=kill[0].split(":") if kill else None, keep=True)
         print(f"met: {met or 'nothing'}")
         for kind, text in wrong:
             print(f"{kind}: {text}")
@@ -400,7 +441,7 @@ def run(harness, options):
                 running.remove(future)
                 if follower := next_one():
                     running.append(follower)
-                (call, which, action), (met, wrong, _) = future.result()
+                (call, which, action, *kill), (met, wrong, _) = future.result()
                 if met:
                     rows[call]["kills" if action == "kill" else "errors"] += 1
                 elif not wrong:
@@ -413,7 +454,9 @@ def run(harness, options):
                     rows[call].update(kinds)
                     shown += 1
                     if shown <= 200:
-                        print(f"WRONG scripts/faults --only {call}:{which}:{action}  at {met}")
+                        first = "".join(":".join(k) + "," for k in kill)
+                        print(f"WRONG scripts/faults --only {first}{call}:{which}:{action}"
+                              f"  at {met}")
                         for kind, text in wrong:
                             print("    " + f"{kind}: {text}".replace("\n", "\n      "))
                 if sys.stderr.isatty():
