@@ -65,7 +65,6 @@ public final class Engine: Sendable {
     self.inbox = inbox
     self.deliver = deliver
     self.observer = observer
-    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
@@ -73,10 +72,18 @@ public final class Engine: Sendable {
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     do throws(ThreadError) {
+      commands = try LongCommands(name: "commands-\(configuration.name)")
+    } catch {
+      inbox.stop()
+      writer.join()
+      throw JobError(error)
+    }
+    do throws(ThreadError) {
       readers = try ReaderThreads(
         configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
         passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
     } catch {
+      commands.stop()
       inbox.stop()
       writer.join()
       throw JobError(error)

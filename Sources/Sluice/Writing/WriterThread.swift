@@ -266,14 +266,11 @@ final class WriterThread {
 
   /// No job is burned by a full disk but the one that is itself what does not fit.
   private func takeStorageFailure(_ error: SQLiteError, of write: QueuedWrite) {
+    // One failed read can look like damage as long as its connection lives: another one is to see it.
+    if error.isCorrupt { session = nil }
     // Memory comes back with the rollback, so a job that runs out of it again is what is too large.
-    if error.isOutOfMemory { return charge(write, error) }
+    if error.isOutOfMemory || error.isCorrupt { return charge(write, error) }
     if error.isFull, let session, makeRoom(session) { return charge(write, error) }
-    // One failed read can look so for as long as a connection lives: another one is to see it, too.
-    if error.isCorrupt {
-      session = nil
-      return charge(write, error)
-    }
     inbox.putBack([write])
     takeFailure(error)
   }
