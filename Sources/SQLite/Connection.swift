@@ -67,6 +67,7 @@ public struct Connection: ~Copyable {
     ] {
       try check(sluice_db_config_flag(handle, option, Int32(on)), on: handle)
     }
+    if role == .writer { try requireWriting(handle) }
     sqlite3_busy_timeout(handle, 5000)
     var pragmas = "PRAGMA wal_autocheckpoint=0;PRAGMA cell_size_check=ON;"
     switch role {
@@ -75,6 +76,13 @@ public struct Connection: ~Copyable {
     }
     try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
     if role == .writer { try requireWAL(handle) }
+  }
+
+  /// Where a file cannot be opened for writing, SQLite opens it for reading and calls it success.
+  private static func requireWriting(_ handle: OpaquePointer) throws(SQLiteError) {
+    guard sqlite3_db_readonly(handle, "main") != 0 else { return }
+    throw SQLiteError(
+      code: SQLITE_CANTOPEN, message: "the database file cannot be opened for writing")
   }
 
   /// Where the file system cannot share memory, SQLite stays with another mode and calls it success.

@@ -45,11 +45,17 @@ public struct ResultWriter: Sendable {
       var reader = try DirectoryReader(directory)
       while let entry = try reader.next() {
         let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
-        guard name.first == UInt8(ascii: "."), name.suffix(4).elementsEqual(".tmp".utf8) else {
-          continue
-        }
-        try directory.unlink(entry.name)
+        if Self.isScratch(name) { try directory.unlink(entry.name) }
       }
+    }
+  }
+
+  /// `.NAME.tmp`, and what SQLite keeps beside a copy of that name.
+  private static func isScratch(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard name.first == UInt8(ascii: ".") else { return false }
+    return ["", "-wal", "-shm", "-journal"].contains { suffix in
+      let ending = ".tmp" + suffix
+      return name.suffix(ending.utf8.count).elementsEqual(ending.utf8)
     }
   }
 

@@ -65,6 +65,23 @@ struct SpoolScannerTests {
     #expect(try drain(scanner(bounds: bounds), budget: 10) == expected.map(\.1))
   }
 
+  @Test("a file that cannot be looked at is handed out all the same, and reported once")
+  func unexaminable() throws {
+    let plan = FaultPlan()
+    let spool = try TemporarySpool(plan.install)
+    try spool.drop("x.json", lane: .normal)
+    plan.fail(.status, count: .max, errno: EIO, on: "x.json")
+    let scanner = try SpoolScanner(spool.layout.incoming(.normal), lane: .normal)
+    try scanner.step(budget: 10, now: .now(), clock: clock)
+    let entry = try #require(scanner.next(at: clock))
+    #expect(entry.text == "x.json")
+    #expect(scanner.refuse(entry))
+    #expect(!scanner.refuse(entry))
+    try spool.layout.incoming(.normal).unlink("x.json")
+    plan.mend()
+    #expect(!scanner.refuse(entry))
+  }
+
   @Test("scratch files and directories are not handed out; directories are counted")
   func skipped() throws {
     try make([".x.json", "x.json~", "x.tmp", "x.part", "x.swp", "x.json", "x y"])

@@ -46,8 +46,8 @@ extension JobStop {
         return
       }
       self = .interrupted(reason)
-    case .environment: self = .environment(error)
-    case .constraint, .sql, .corrupt, .locked:
+    case .environment, .corrupt: self = .environment(error)
+    case .constraint, .sql, .locked:
       self = .failed(JobError(error, statement: statement))
     }
   }
@@ -106,10 +106,14 @@ enum ResultClass {
 
 extension SQLiteError {
   var isFull: Bool { ResultCode.name(of: primaryCode) == "SQLITE_FULL" }
+  var isCorrupt: Bool { ResultClass(code) == .corrupt }
   var isOutOfMemory: Bool { ResultCode.name(of: primaryCode) == "SQLITE_NOMEM" }
 }
 
 extension JobError {
+  /// Whether SQLite found the database file damaged.
+  var isDamage: Bool { code.hasPrefix("SQLITE_CORRUPT") || code == "SQLITE_NOTADB" }
+
   /// What SQLite said, with its kind, its name and whether trying again may help.
   public init(_ error: SQLiteError, statement: Int? = nil) {
     let kind: Kind

@@ -54,7 +54,9 @@ struct ReadRun {
       document.attempts = attempt.attempts
       let output = ReadOutput(ticket, store: store, document: document)
       switch run(output, document, lookUp.filling) {
-      case .ended(_, _, let error?) where error.retryable:
+      // What looks like damage may be one failed read, which another connection does not see.
+      case .ended(_, _, let error?)
+      where error.retryable || (error.isDamage && attempt.attempts == 1):
         guard
           case .retry(let delay) = attempt.failed(retryable: true, random: .random(in: 0..<1))
         else {

@@ -26,6 +26,8 @@ enum TransactionLoss {
   case again(QueuedWrite)
   /// The disk or the memory did it.
   case environment(SQLiteError)
+  /// The file that the job loads could not be read.
+  case unreadable(String)
 }
 
 /// Runs write jobs inside an open transaction, each in a savepoint of its own with its ledger row,

@@ -259,15 +259,17 @@ final class WriterThread {
       write.runsAlone = true
       inbox.putBack([write])
     case .again(let changed): inbox.putBack([changed])
-    case .environment(let error):
-      takeStorageFailure(error, of: write)
+    case .environment(let error): takeStorageFailure(error, of: write)
+    case .unreadable(let message): takeUnreadable(message, write)
     }
   }
 
   /// No job is burned by a full disk but the one that is itself what does not fit.
   private func takeStorageFailure(_ error: SQLiteError, of write: QueuedWrite) {
+    // One failed read can look like damage as long as its connection lives: another one is to see it.
+    if error.isCorrupt { session = nil }
     // Memory comes back with the rollback, so a job that runs out of it again is what is too large.
-    if error.isOutOfMemory { return charge(write, error) }
+    if error.isOutOfMemory || error.isCorrupt { return charge(write, error) }
     if error.isFull, let session, makeRoom(session) { return charge(write, error) }
     inbox.putBack([write])
     takeFailure(error)
@@ -278,7 +280,7 @@ final class WriterThread {
     write.storageFailures += 1
     write.runsAlone = true
     if write.storageFailures > 1 {
-      ended.append(.tooLarge(write, error))
+      ended.append(.failedAgain(write, error))
     } else {
       inbox.putBack([write])
     }
