@@ -52,6 +52,8 @@ final class Worker {
   private let lookup: DependencyLookup
   let waiting: WaitingRoom
   var commands = PendingCommands()
+  let batches: BatchPublication
+  var late = LateDatabases()
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
@@ -73,6 +75,7 @@ final class Worker {
     let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
+    self.batches = batches
     let settler = Settler(results, layout, engines: engines, log: log)
     self.settler = settler
     publisher = Publisher(
@@ -89,6 +92,7 @@ final class Worker {
     let recovery = WorkerRecovery(layout, batches, end: lock.previousEnd, log: log)
     suspects = SuspectRegister(layout)
     let identity = try SpoolIdentity.ofSpool(layout)
+    var openings: [DatabaseOpening] = []
     for database in settings.databases {
       var configuration = settings.engine
       configuration.name = database.name
@@ -101,8 +105,16 @@ final class Worker {
       configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
       let observer = RunRecorder(record: record, suspects: suspects)
-      engines.add(try Self.open(configuration, observer, rows, publisher, log))
+      let (fixed, publisher) = (configuration, publisher)
+      openings.append(
+        try DatabaseOpening(database.name, wake: { trigger.wake() }) { () throws(WorkerError) in
+          try Self.open(fixed, observer, rows, publisher, log)
+        })
     }
+    // Whether a file that a power failure brought back is a job that has run, only its database
+    // knows.
+    let needsAll = [.doubtful, .rebooted].contains(lock.previousEnd)
+    for engine in try late.await(openings, needsAll: needsAll, log: log) { engines.add(engine) }
     let start = try recovery.run(engines: engines, results: results)
     try lock.markRecovered()
     suspects.begin(start.suspects)
@@ -131,7 +143,7 @@ final class Worker {
   private static func open(
     _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
     _ publisher: Publisher, _ log: WorkerLog
-  ) throws -> Engine {
+  ) throws(WorkerError) -> Engine {
     let name = configuration.name
     do throws(JobError) {
       return try Engine(
@@ -223,6 +235,7 @@ final class Worker {
     if !unread.isEmpty { readmit(takeUnread()) }
     readmit(active.takeHandedBack())
     attendWaiting(now)
+    takeInLateDatabases(now)
     if let time = maintenance.tick(now) { next = next.orEarlier(time) }
     var claims = Self.claimsPerTick
     for scanner in scanners {
@@ -345,7 +358,7 @@ final class Worker {
   }
 
   /// Jobs that have been claimed before, by this worker or the one before it.
-  private func readmit(_ names: [ClaimedName]) {
+  func readmit(_ names: [ClaimedName]) {
     if names.isEmpty { return }
     for name in names {
       switch claim.reopen(name) {
@@ -362,13 +375,16 @@ final class Worker {
 
   // MARK: The end
 
+  var previousEnd: PreviousEnd { lock.previousEnd }
+
   private var isIdle: Bool {
-    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty
-      && !hasWaitingToDo
+    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty && !hasWaitingToDo
+      && !late.isAnyLocked
       && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
   }
 
   private func end() throws -> Int32 {
+    for opening in late.openings { opening.stop() }
     for engine in engines.all { engine.stop() }
     publisher.close()
     lookup.close()
@@ -383,7 +399,8 @@ final class Worker {
       log.say("results may not be durable; the next start writes them again")
       return 1
     }
-    try lock.markClean()
+    // What the worker before left in a database that never came is still to be put in order.
+    if late.isEmpty || previousEnd != .killed { try lock.markClean() }
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1
   }
