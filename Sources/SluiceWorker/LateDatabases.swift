@@ -82,6 +82,26 @@ struct LateDatabases {
 }
 
 extension Worker {
+  /// Opens a database, and starts its threads.
+  static func open(
+    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
+    _ publisher: Publisher, _ log: WorkerLog
+  ) throws(WorkerError) -> Engine {
+    let name = configuration.name
+    do throws(JobError) {
+      return try Engine(
+        configuration, observer: observer, rows: rows, report: { log.say($0) },
+        deliver: { publisher.add($0, database: name) })
+    } catch {
+      var failure = WorkerError(
+        "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
+        hint: error.code == "SQLITE_NOTADB"
+          ? "give another path, or move that file away" : "see that its directory is writable")
+      if error.code == "SQLITE_NOTADB" { failure.exitCode = 65 }
+      throw failure
+    }
+  }
+
   /// Keeps a job whose database is not there yet.
   /// - Returns: whether it is kept.
   func waitsForDatabase(_ ticket: JobTicket) -> Bool {

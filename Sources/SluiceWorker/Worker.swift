@@ -140,25 +140,6 @@ final class Worker {
     readmit(start.runAgain)
   }
 
-  private static func open(
-    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
-    _ publisher: Publisher, _ log: WorkerLog
-  ) throws(WorkerError) -> Engine {
-    let name = configuration.name
-    do throws(JobError) {
-      return try Engine(
-        configuration, observer: observer, rows: rows, report: { log.say($0) },
-        deliver: { publisher.add($0, database: name) })
-    } catch {
-      var failure = WorkerError(
-        "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
-        hint: error.code == "SQLITE_NOTADB"
-          ? "give another path, or move that file away" : "see that its directory is writable")
-      if error.code == "SQLITE_NOTADB" { failure.exitCode = 65 }
-      throw failure
-    }
-  }
-
   private func watch() throws {
     for lane in Self.lanes {
       let scanner = try SpoolScanner(layout.incoming(lane), lane: lane)
@@ -197,7 +178,7 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let beat = monitor.beat(now, scanners, waiting, isStopping: state.isStopping)
+      let beat = monitor.beat(now, scanners, waiting, late, isStopping: state.isStopping)
       let deadline = tick(now).orEarlier(beat)
       if state.isOver(unfinished: active.busyCount, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
@@ -390,7 +371,7 @@ final class Worker {
     lookup.close()
     maintenance.close()
     for thread in threads { thread.join() }
-    monitor.stop(scanners, waiting)
+    monitor.stop(scanners, waiting, late)
     for watch in watches { watch.close() }
     wakeup.close()
     let left = active.count + active.handedBackCount

@@ -175,7 +175,9 @@ import Testing
     try live.run(
       "b.jsonl", Self.insert + "\r\n[1,1]\r\n[1,2]\r\n\r\n[2,2,2]\r\n[3,3]\r\n{oops}\r\n[3,4]")
     let left = try #require(try live.left("b.jsonl"))
-    #expect(left.replacing("\r", with: "") == Self.insert + "\n[1,2]\n[2,2,2]\n{oops}\n[3,4]\n")
+    #expect(
+      String(left.unicodeScalars.filter { $0 != "\r" }) == Self.insert
+        + "\n[1,2]\n[2,2,2]\n{oops}\n[3,4]\n")
     let mended = left.replacing("[1,2]", with: "[4,4]").replacing("[2,2,2]", with: "[2,2]")
       .replacing("{oops}", with: "[5,5]").replacing("[3,4]", with: "[6,6]")
     #expect(try live.run("b.jsonl", mended).status == "done")
