@@ -127,7 +127,7 @@ extension Worker {
         let recovery = WorkerRecovery(layout, batches, end: previousEnd, log: log)
         let ended = try recovery.takeIn(found, results: ResultWriter(layout))
         opening.finish()
-        engine.tune(settings.engine.tuning)
+        tune(engine)
         engines.add(engine)
         log.say("the database \(opening.database) is there now")
         for (sequence, status) in ended { active.remove(Int64(sequence), status) }

@@ -30,7 +30,7 @@ final class Worker {
   private let counts = OutcomeCounts()
   let publisher: Publisher
   private let settler: Settler
-  private let monitor: WorkerMonitor
+  let monitor: WorkerMonitor
   let maintenance: WorkerMaintenance
   var intake: JobIntake
   var claim: JobClaim
@@ -49,7 +49,7 @@ final class Worker {
   /// By the clock of file systems, which gives arrivals: what arrived before was not meant for this
   /// worker.
   let started: Timestamp
-  private let lookup: DependencyLookup
+  let lookup: DependencyLookup
   let waiting: WaitingRoom
   var commands = PendingCommands()
   let batches: BatchPublication

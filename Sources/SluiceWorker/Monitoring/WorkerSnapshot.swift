@@ -26,6 +26,8 @@ struct WorkerSnapshot: Sendable {
     var pauses = PauseSet()
     /// Databases that could not be opened yet.
     var lateDatabases: [String] = []
+    /// Seconds within which the next version is written.
+    var heartbeat = 15.0
     var phase = Phase.running
 
     /// Whose jobs do not begin at present, in words.

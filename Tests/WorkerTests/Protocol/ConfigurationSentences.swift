@@ -131,14 +131,24 @@ import Testing
       #expect(eventually { worker.child.errors.contains(words) }, "\(worker.child.errors)")
     }
     try spool.put(
-      "query_timeout = 0.05\npool_size = 3\nmonitoring_enabled = false\n", at: "sluice.toml")
+      "query_timeout = 0.05\npool_size = 3\nmonitoring_enabled = false\nheartbeat = 7\nslow_query = 0.001\nledger_retention = 60\nmonitor_interval = 0.2\n",
+      at: "sluice.toml")
     try reload("1.json", until: "monitoring_enabled: true → false, after a restart")
     #expect(worker.child.errors.contains("reload: query_timeout: 30s → 50ms, now"))
     #expect(worker.child.errors.contains("reload: pool_size: 10 → 3, after a restart"))
+    for change in [
+      "heartbeat: 15s → 7s, now", "slow_query: 1s → 1ms, now", "ledger_retention: 7d → 1m, now",
+      "monitor_interval: 1s → 200ms, now",
+    ] { #expect(worker.child.errors.contains("reload: " + change), "\(change)") }
     let endless =
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n"
     try spool.drop("slow.json", #"{"sql":"\#(endless)"}"#)
     #expect(try spool.awaitedResult("slow.json").errorCode == "SLUICE_TIMEOUT")
+    #expect(
+      eventually {
+        spool.text("monitor/slow.jsonl")?.contains("with recursive") == true
+          && spool.text("monitor/metrics.json")?.contains("\"heartbeat_within_seconds\":7") == true
+      })
     try spool.put("query_timeot = 1\n", at: "sluice.toml")
     try reload("2.json", until: "everything stays as it is: ")
     #expect(worker.child.errors.contains("did you mean query_timeout?"))
