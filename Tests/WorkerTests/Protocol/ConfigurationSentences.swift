@@ -146,7 +146,7 @@ import Testing
     #expect(try spool.awaitedResult("slow.json").errorCode == "SLUICE_TIMEOUT")
     #expect(
       eventually {
-        spool.text("monitor/slow.jsonl")?.contains("with recursive") == true
+        spool.text("monitor/slow.jsonl")?.contains("WITH RECURSIVE") == true
           && spool.text("monitor/metrics.json")?.contains("\"heartbeat_within_seconds\":7") == true
       })
     try spool.put("query_timeot = 1\n", at: "sluice.toml")
