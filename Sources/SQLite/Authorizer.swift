@@ -136,7 +136,8 @@ public final class Authorizer {
     }
   }
 
-  private static let transactionDenial = Denial(
+  /// Of what would end or nest a job's transaction.
+  public static let transactionDenial = Denial(
     message: "a job is one transaction of its own; it may not end or nest it",
     hint: "leave out ROLLBACK, SAVEPOINT and RELEASE, and use \"expect\" to undo a job")
 

@@ -203,13 +203,23 @@ public struct Connection: ~Copyable {
     guard !sql.isEmpty else { return .success(nil) }
     var compiled: OpaquePointer?
     var length = 0
-    let code = sql.withMemoryRebound(to: CChar.self) { text in
-      var tail: UnsafePointer<CChar>?
-      let code = sqlite3_prepare_v3(
-        handle, text.baseAddress, Int32(text.count),
-        UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, &tail)
-      if let tail, let start = text.baseAddress { length = tail - start }
-      return code
+    func prepare() -> Int32 {
+      sql.withMemoryRebound(to: CChar.self) { text in
+        var tail: UnsafePointer<CChar>?
+        let code = sqlite3_prepare_v3(
+          handle, text.baseAddress, Int32(text.count),
+          UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, &tail)
+        if let tail, let start = text.baseAddress { length = tail - start }
+        return code
+      }
+    }
+    var code = prepare()
+    if code & 0xff == SQLITE_SCHEMA {
+      // While it has not read the schema, SQLite 3.40 says this of any mistake in SQL that names no
+      // table, however often it is asked.
+      sqlite3_table_column_metadata(
+        handle, "main", "sqlite_schema", nil, nil, nil, nil, nil, nil)
+      code = prepare()
     }
     let use = authorizer.takeUse()
     guard code == SQLITE_OK else {

@@ -65,17 +65,14 @@ struct JobMove {
     _ pattern: String
   ) throws -> [(job: JobName, source: SpoolInventory.Place)] {
     let inventory = SpoolInventory(spool: spool)
-    let isGlob = pattern.contains { "*?[".contains($0) }
-    let exact = isGlob ? nil : try JobName.argument(pattern)
+    let exact = SpoolInventory.isGlob(pattern) ? nil : try JobName.argument(pattern)
     var found: [(job: JobName, source: SpoolInventory.Place)] = []
     for source in sources {
       if let exact {
         let status = try inventory.directory(source).status(exact.text)
         if status?.kind == .regular { found.append((exact, source)) }
       } else {
-        found += try inventory.sightings(in: source).map(\.job)
-          .filter { $0.kind != .foreign && fnmatch(pattern, $0.text, 0) == 0 }
-          .map { ($0, source) }
+        found += try inventory.jobs(matching: pattern, in: source).map { ($0, source) }
       }
     }
     return found

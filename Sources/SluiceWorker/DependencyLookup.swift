@@ -8,6 +8,8 @@ final class DependencyLookup: Sendable {
     /// At most what waiting jobs name.
     var asked: Set<String> = []
     var answers: [(name: String, status: JobStatus?)] = []
+    /// Seconds for which an end counts.
+    var retention: Double
     var isClosed = false
   }
 
@@ -15,10 +17,9 @@ final class DependencyLookup: Sendable {
   private static let patience = 1.0
 
   private let engines: EngineTable
-  private let retention: Double
   private let log: WorkerLog
   private let onAnswer: @Sendable () -> Void
-  private let state = Monitor(State())
+  private let state: Monitor<State>
 
   /// - Parameters:
   ///   - retention: seconds for which an end counts.
@@ -28,7 +29,7 @@ final class DependencyLookup: Sendable {
     onAnswer: @escaping @Sendable () -> Void
   ) {
     self.engines = engines
-    self.retention = retention
+    state = Monitor(State(retention: retention))
     self.log = log
     self.onAnswer = onAnswer
   }
@@ -47,6 +48,9 @@ final class DependencyLookup: Sendable {
       return state.answers
     }
   }
+
+  /// Seconds for which an end counts from now on.
+  func keep(_ retention: Double) { state.withLock { $0.retention = retention } }
 
   func close() {
     state.withLock { $0.isClosed = true }
@@ -85,7 +89,7 @@ final class DependencyLookup: Sendable {
   }
 
   private func search(_ names: Set<String>) throws(JobError) -> [String: EndedJob] {
-    let since = Timestamp.now().advanced(bySeconds: -retention)
+    let since = Timestamp.now().advanced(bySeconds: -state.withLock { $0.retention })
     var found: [String: EndedJob] = [:]
     for engine in engines.all {
       for (name, job) in try engine.endedJobs(names, since: since) {

@@ -215,11 +215,13 @@ final class Publisher: Sendable {
     active.remove(outcome.ticket.sequence, outcome.status)
   }
 
-  private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
-    guard outcome.ticket.job.importRequest != nil,
+  /// Puts an import that ended part-way into `failed/`, to go on from there; before its result.
+  /// - Returns: false for any other job.
+  private func leaveOver(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) -> Bool {
+    guard outcome.status != .done, outcome.ticket.job.importRequest != nil,
       let line = ImportJobText.nextLine(afterResult: outcome.result)
-    else { return try results.moveToFailed(name) }
-    try results.moveToFailed(name, fromLine: line)
+    else { return false }
+    return try results.leaveOver(name, fromLine: line)
   }
 
   /// The rows go first: whoever sees the result finds them.
@@ -249,20 +251,19 @@ final class Publisher: Sendable {
     case .ledger(let key) where name.job.kind == .jsonl:
       guard let engine = engines[database] else { return }
       try batches.publishLines(of: name.job, sequence: name.sequence, engine)
+      // Before the totals: whoever sees them finds what is left.
+      let leaving = outcome.status == .done ? .remove : try batches.leaveOver(name, engine)
       try results.publish(result, outcome.result)
       batch.add(key: key, database: database, result: result, batch: name.sequence)
-      if outcome.status == .done {
-        try results.remove(name)
-      } else {
-        try batches.putAway(name, engine)
-      }
+      try batches.takeAway(name, leaving)
     case .ledger(let key):
+      let isLeftOver = try leaveOver(outcome, name)
       try results.publish(result, outcome.result)
       batch.add(key: key, database: database, result: result)
-      if outcome.status == .done {
+      if outcome.status == .done || isLeftOver {
         try results.remove(name)
       } else {
-        try putAway(outcome, name)
+        try results.moveToFailed(name)
       }
     case .resultFile:
       if outcome.status == .done, case .control = outcome.ticket.job.body {

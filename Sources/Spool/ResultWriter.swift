@@ -102,20 +102,32 @@ public struct ResultWriter: Sendable {
   private func moveToFailed(
     _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int, replacing: Bool
   ) throws(FileError) {
-    guard let text = try directory.contents(name),
-      let changed = ImportJobText.setting(fromLine: line, in: text)
-    else {
+    let isThere = replacing ? false : try layout.failed.status(job.text) != nil
+    if !isThere, try !leaveOver(name, in: directory, job, fromLine: line) {
       return try Self.moveToFailed(name, in: directory, job, layout, replacing: replacing)
     }
-    let standing = try layout.failed.status(job.text)
-    if replacing || standing == nil {
-      var scratch = try beginFailed(job)
-      try scratch.write(changed)
-      // The file it is made from goes, and with it the only other copy.
-      try scratch.sync()
-      try scratch.publish()
-    }
     try directory.unlink(name)
+  }
+
+  /// Writes an import that ended part-way into `failed/`, durably, so that it goes on at that line;
+  /// its file stays in `active/`.
+  /// - Returns: false where there is nothing to make it from.
+  public func leaveOver(_ name: ClaimedName, fromLine line: Int) throws(FileError) -> Bool {
+    try leaveOver(name.text, in: layout.active, name.job, fromLine: line)
+  }
+
+  private func leaveOver(
+    _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int
+  ) throws(FileError) -> Bool {
+    guard let text = try directory.contents(name),
+      let changed = ImportJobText.setting(fromLine: line, in: text)
+    else { return false }
+    var scratch = try beginFailed(job)
+    try scratch.write(changed)
+    // The file it is made from goes, and with it the only other copy.
+    try scratch.sync()
+    try scratch.publish()
+    return true
   }
 
   /// The same for a file that came back to `incoming/`.

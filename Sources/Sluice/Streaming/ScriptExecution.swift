@@ -64,11 +64,7 @@ struct ScriptExecution {
       isFirst = false
     }
     guard !isFirst else {
-      throw .stream(
-        .unfit(
-          JobError(
-            .request, SluiceCode.badJob, "the script holds no statement",
-            hint: "give at least one SQL statement")))
+      throw .stream(.unfit(.noStatement))
     }
     writer.endArray()
     return writer.bytes.count > 2 ? writer.bytes : nil
@@ -228,6 +224,13 @@ extension SQLiteError {
 }
 
 extension JobError {
+  /// Of a script.
+  public static var noStatement: JobError {
+    JobError(
+      .request, SluiceCode.badJob, "the script holds no statement",
+      hint: "give at least one SQL statement")
+  }
+
   static func returnsTooMuch(_ limit: Int, statement: Int) -> JobError {
     JobError(
       .request, SluiceCode.tooLarge, "what the job returns is more than \(limit) bytes",

@@ -32,7 +32,7 @@ struct MetricsDocument {
     writer.field("uptime_seconds", Rounded.micro(snapshot.uptime))
     writer.field("spool", snapshot.spool)
     writer.field("monitoring", snapshot.isMonitored)
-    writer.lines("paused", snapshot.incoming.pauses.words)
+    writer.lines("paused", snapshot.incoming.pausedWords)
     object("jobs") { $0.jobs() }
     object("lanes") { $0.lanes() }
     object("incoming") { $0.incoming() }

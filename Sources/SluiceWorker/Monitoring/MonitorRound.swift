@@ -55,7 +55,7 @@ struct MonitorRound {
     let engines = sources.engines.all.sorted { $0.configuration.name < $1.configuration.name }
     return WorkerSnapshot(
       at: .now(), started: started, pid: getpid(), spool: sources.layout.root.path,
-      heartbeat: settings.heartbeat, isMonitored: settings.isEnabled, incoming: incoming,
+      heartbeat: incoming.heartbeat, isMonitored: settings.isEnabled, incoming: incoming,
       unfinished: sources.active.count, unpublished: sources.unpublished(),
       outcomes: sources.counts.snapshot,
       databases: engines.map { WorkerSnapshot.Database(engine: $0.snapshot()) },
