@@ -65,7 +65,7 @@ struct JobCheck {
       }
     }
     do throws(DecodeFailure) {
-      _ = try decoder.decodeLine(line, inheriting: &header)
+      _ = try decoder.decodeLine(line, number: lineNumber, inheriting: &header)
       jobs += 1
     } catch {
       note(atLine(error.error))

@@ -40,16 +40,33 @@ public struct ResultWriter: Sendable {
   }
 
   /// Removes what a worker that was killed was writing; before anything is written.
-  public func removeScratch() throws(FileError) {
+  /// - Returns: whether there are files of rows in `results/`.
+  public func removeScratch() throws(FileError) -> Bool {
+    var hasRows = false
     for directory in [layout.results, layout.failed] {
       var reader = try DirectoryReader(directory)
       while let entry = try reader.next() {
         let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
         guard name.first == UInt8(ascii: "."), name.suffix(4).elementsEqual(".tmp".utf8) else {
+          hasRows = hasRows || Self.isRows(name)
           continue
         }
         try directory.unlink(entry.name)
       }
+    }
+    return hasRows
+  }
+
+  private static func isRows(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.suffix(9).elementsEqual(".rows.csv".utf8)
+      || name.suffix(11).elementsEqual(".rows.jsonl".utf8)
+  }
+
+  /// Takes away the rows that an earlier job of that name has left.
+  /// - Parameter format: of those that are this job's own.
+  public func withdrawRows(of name: JobName, but format: ResultFormat?) throws(FileError) {
+    for other in ResultFormat.ofRows where other != format {
+      try layout.results.unlink(name.rows(format: other.rawValue))
     }
   }
 

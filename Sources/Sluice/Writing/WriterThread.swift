@@ -52,6 +52,7 @@ final class WriterThread {
   private func open() throws(SQLiteError) {
     let inbox = inbox
     session = try WriterSession(configuration) { inbox.isStopping }
+    configuration.databaseFile?.noteOpened()
     if !needsRoom { _ = reserve.take() }
   }
 
@@ -70,6 +71,7 @@ final class WriterThread {
   }
 
   private func workOnce() {
+    if configuration.databaseFile?.isReplaced == true { return holdOn(.databaseMoved) }
     guard let session = openSession() else { return }
     guard !needsRoom || makeRoom(session) else { return backoff.failed() }
     guard unknown.isEmpty || resolveUnknown(session) else { return }
@@ -169,7 +171,7 @@ final class WriterThread {
     let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
     var hasUrgent = false
     while group.count < configuration.groupSize,
-      let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
+      let write = inbox.next(groupCount: group.recordedCount, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
       if write.leavesConnection {
