@@ -126,7 +126,7 @@ final class ImportLoader {
     if case .failed(var failure) = stop {
       failure.statement = nil
       failure.offset = nil
-      if failure.hint == nil, failure.code == "SQLITE_ERROR" {
+      if failure.code == "SQLITE_ERROR" {
         failure.hint =
           error.message.hasPrefix("no such table")
           ? "make the table first, or set \"create\": true"

@@ -144,7 +144,7 @@ import Testing
   @Test("meta: given back as written, whatever becomes of the job; at most 4096 bytes")
   func meta() throws {
     let served = try ServedSpool.get()
-    let meta = #"{ "a":1.0e0,"a":[ "\u0041" ,null],"b":1E2}"#
+    let meta = #"{ "a":1.0e0,"c":[ "\u0041" ,null],"b":1E2}"#
     for sql in ["\"SELECT 1\"", "\"SELECT * FROM nowhere\"", "5"] {
       let name = served.freshName()
       try served.run("{\"meta\":\(meta),\"sql\":\(sql)}", as: name)
