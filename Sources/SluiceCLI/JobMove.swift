@@ -13,7 +13,7 @@ struct JobMove {
 
   enum Target {
     case place(SpoolInventory.Place)
-    /// The lane of the priority that each had before it failed.
+    /// The lane that each came from before it failed.
     case laneBefore
   }
 
@@ -87,15 +87,10 @@ struct JobMove {
     return found
   }
 
-  private func place(of job: JobName) throws(CommandFailure) -> SpoolInventory.Place {
+  private func place(of job: JobName) -> SpoolInventory.Place {
     switch target {
-    case .place(let place): return place
-    case .laneBefore:
-      do throws(FileError) {
-        return .incoming(try FailedJob(job, in: spool).lane)
-      } catch {
-        throw CommandFailure(.notDone, error.description)
-      }
+    case .place(let place): place
+    case .laneBefore: .incoming(FailedLanes(spool).lane(of: job))
     }
   }
 
@@ -109,10 +104,11 @@ struct JobMove {
         hint: "submit it again under a better one: sluice submit --name NAME FILE")
     }
     let inventory = SpoolInventory(spool: spool)
-    let target = try place(of: job)
+    let target = place(of: job)
     do throws(FileError) {
       try inventory.directory(source).renameNew(
         job.text, to: inventory.directory(target), job.text)
+      if source == .failed { FailedLanes(spool).forget(job) }
       return target
     } catch {
       switch error.errno {

@@ -7,7 +7,7 @@ struct RetryCommand: ParsableCommand {
     commandName: "retry", abstract: "Tries failed jobs again; they arrive anew.")
 
   @OptionGroup var jobs: MoveOptions
-  @Option(help: "The lane: urgent, high, normal, low or bulk (else the priority it had).")
+  @Option(help: "The lane: urgent, high, normal, low or bulk (else the one it came from).")
   var priority: Priority?
 
   func run() throws {

@@ -30,7 +30,7 @@ struct BatchPublication: Sendable {
 
   /// Puts what is left of a batch into `failed/`, and takes its file out of `active/`.
   func putAway(_ name: ClaimedName, _ engine: Engine) throws(FileError) {
-    var scratch = try results.beginFailed(name.job)
+    var scratch = try results.beginFailed(name)
     var chunks = try Chunks(engine, name.sequence, layout.failed.pathOf(name.job.text))
     var isEmpty = true
     var last: BatchChunk?

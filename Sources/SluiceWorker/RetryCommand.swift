@@ -2,7 +2,7 @@ import Glibc
 import Sluice
 import Spool
 
-/// Moves one job from `failed/` to `incoming/`, into the lane of the priority that it had; durably.
+/// Moves one job from `failed/` to `incoming/`, into the lane that it came from; durably.
 struct RetryCommand {
   /// Files of `failed/` that are opened to find an id.
   private static let searchMax = 10_000
@@ -17,8 +17,10 @@ struct RetryCommand {
       guard let job = try job(of: nameOrID) else {
         return .failed(.notFound(nameOrID, "is not in failed/"))
       }
-      let target = layout.incoming(try FailedJob(job, in: layout).lane)
+      let lanes = FailedLanes(layout)
+      let target = layout.incoming(lanes.lane(of: job))
       try layout.failed.renameNew(job.text, to: target, job.text)
+      lanes.forget(job)
       try target.sync()
       try layout.failed.sync()
       return .done("retry", Worker.object([("job", job.text)]))

@@ -1,7 +1,7 @@
 import JSON
 import Sluice
 
-/// A job in `failed/`, as far as its own file and its result tell.
+/// A job in `failed/`, as far as its file tells.
 public struct FailedJob {
   /// Bytes of the file that are looked at: a field may stand behind others, hardly behind more.
   private static let headBytes = 64 << 10
@@ -16,21 +16,6 @@ public struct FailedJob {
 
   public var id: String? {
     get throws(FileError) { try fields(["id"])["id"] }
-  }
-
-  /// Where it goes to be tried again at the priority that it had: a job without one of its own took
-  /// it from its lane, which its result tells. Without a result that is `incoming/` itself.
-  public var lane: IncomingLane {
-    get throws(FileError) {
-      guard try fields(["priority"])["priority"] == nil,
-        let head = try layout.results.head(name.result, bytes: ObjectHead.resultBytes)
-      else { return .root }
-      let told = ObjectHead.strings(["job", "priority"], in: head)
-      guard told["job"] == name.text, let word = told["priority"],
-        let priority = Priority(name: word), priority != .normal
-      else { return .root }
-      return IncomingLane.allCases.first { $0.priority == priority } ?? .root
-    }
   }
 
   /// The strings among its own fields: those of its header where it has one.
