@@ -59,7 +59,7 @@ final class WriterThread {
   /// Works until the inbox says stop.
   func run() {
     while true {
-      if let pauseEnd = backoff.until, inbox.rest(until: pauseEnd) { return close() }
+      if let end = backoff.until, inbox.rest(until: end) { return close() }
       let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
       switch inbox.wait(hasMore: hasMore, until: nil) {
       case .stop: return close()
@@ -114,7 +114,7 @@ final class WriterThread {
     }
   }
 
-  /// The environment fails: nothing is burned, everything waits, and it is said once.
+  /// Nothing is burned, everything waits, and it is said once.
   private func holdOn(_ error: SQLiteError) {
     session?.rollback()
     status.pauses(
