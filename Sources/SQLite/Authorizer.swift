@@ -64,7 +64,9 @@ public final class Authorizer {
   func refuseVacuum() {
     denial = Denial(
       message: "VACUUM is not allowed in a job",
-      hint: "drop a control job: {\"control\":\"vacuum\"}")
+      hint:
+        "drop a control job: {\"control\":\"vacuum\"}, or {\"control\":\"backup\",\"to\":\"copy.db\"}"
+        + " for a copy")
   }
 
   /// Forgets what the last statement did.

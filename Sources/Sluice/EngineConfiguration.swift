@@ -21,6 +21,8 @@ public struct EngineConfiguration: Sendable {
   private var live: LiveTuning?
   /// Likewise: what reads are looked up in, and whoever commits tells it.
   private(set) var readCache: DatabaseCache?
+  /// Likewise: whether the database is still the one that was opened.
+  private(set) var databaseFile: DatabaseFile?
 
   public init(path: String) { self.path = path }
 
@@ -28,6 +30,7 @@ public struct EngineConfiguration: Sendable {
     var copy = self
     copy.live = live
     copy.readCache = cache
+    copy.databaseFile = DatabaseFile(path)
     return copy
   }
 

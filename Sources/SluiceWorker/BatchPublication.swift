@@ -50,7 +50,7 @@ struct BatchPublication: Sendable {
 
   /// Puts what is left of a batch into `failed/`, durably; its file stays in `active/`.
   func leaveOver(_ name: ClaimedName, _ engine: Engine) throws(FileError) -> Leaving {
-    var scratch = try results.beginFailed(name.job)
+    var scratch = try results.beginFailed(name)
     var chunks = try Chunks(engine, name.sequence, layout.failed.pathOf(name.job.text))
     var isEmpty = true
     var last: BatchChunk?

@@ -38,11 +38,15 @@ final class Publisher: Sendable {
   private let counts: OutcomeCounts
   private let state = Monitor(State(), conditions: 2)
   private let passing = Mutex(())
+  /// Whether an earlier job may have left rows in a file of their own: most spools have none, and a
+  /// result need not look for them.
+  private let mayHaveRows: Atomic<Bool>
 
   init(
     _ results: ResultWriter, batches: BatchPublication, active: ActiveJobs, settler: Settler,
-    engines: EngineTable, counts: OutcomeCounts, log: WorkerLog
+    engines: EngineTable, counts: OutcomeCounts, mayHaveRows: Bool, log: WorkerLog
   ) {
+    self.mayHaveRows = Atomic(mayHaveRows)
     self.results = results
     self.batches = batches
     self.active = active
@@ -229,6 +233,7 @@ final class Publisher: Sendable {
     switch outcome.streamed {
     case .result(let sink): try Self.file(sink).publish()
     case .rows(let sink):
+      mayHaveRows.store(true, ordering: .relaxed)
       try Self.file(sink).publish()
       try results.publish(result, outcome.result)
     case nil: try results.publish(result, outcome.result)
@@ -247,6 +252,15 @@ final class Publisher: Sendable {
   ) throws(FileError) {
     let result = name.job.result
     try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
+    try publish(outcome, name, result, database: database, batch)
+    guard name.job.kind == .json, mayHaveRows.load(ordering: .relaxed) else { return }
+    try results.withdrawRows(of: name.job, but: outcome.rowFormat)
+  }
+
+  private func publish(
+    _ outcome: Outcome, _ name: ClaimedName, _ result: String, database: String,
+    _ batch: UnsettledResults
+  ) throws(FileError) {
     switch outcome.durability {
     case .ledger(let key) where name.job.kind == .jsonl:
       guard let engine = engines[database] else { return }
@@ -280,6 +294,14 @@ final class Publisher: Sendable {
         try results.moveToFailed(name)
       }
     }
+  }
+}
+
+extension Outcome {
+  /// Of the file with its rows; nil where it has none.
+  fileprivate var rowFormat: ResultFormat? {
+    guard case .rows = streamed else { return nil }
+    return ticket.job.result.format
   }
 }
 

@@ -71,7 +71,7 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
-    try results.removeScratch()
+    let hasRows = try results.removeScratch()
     let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
@@ -80,11 +80,11 @@ final class Worker {
     self.settler = settler
     publisher = Publisher(
       results, batches: batches, active: active, settler: settler, engines: engines,
-      counts: counts, log: log)
+      counts: counts, mayHaveRows: hasRows, log: log)
     intake = JobIntake(
       decoder, layout, databases: Set(settings.databases.map(\.name)))
     let lookup = DependencyLookup(
-      engines, retention: settings.ledgerRetention, log: log
+      engines, layout, retention: settings.ledgerRetention, log: log
     ) { trigger.wake() }
     self.lookup = lookup
     waiting = try WaitingRoom(
@@ -178,8 +178,10 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let beat = monitor.beat(now, scanners, waiting, late, isStopping: state.isStopping)
-      let deadline = tick(now).orEarlier(beat)
+      let next = tick(now)
+      // Behind the tick, since what that has found is news.
+      let deadline = next.orEarlier(
+        monitor.beat(now, scanners, waiting, late, isStopping: state.isStopping))
       if state.isOver(unfinished: active.busyCount, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
       switch deadline {
@@ -312,6 +314,7 @@ final class Worker {
         pending[ticket.job.database, default: []].append(ticket)
       }
     case .reject(let ticket, let error):
+      if let id = ticket.job.id { active.identify(ticket.sequence, as: id) }
       waiting.notice(ticket)
       var document = ResultDocument(of: ticket, status: .rejected, finished: .now())
       document.error = error

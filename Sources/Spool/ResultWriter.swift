@@ -8,8 +8,12 @@ import Sluice
 /// for one name.
 public struct ResultWriter: Sendable {
   private let layout: SpoolLayout
+  private let lanes: FailedLanes
 
-  public init(_ layout: SpoolLayout) { self.layout = layout }
+  public init(_ layout: SpoolLayout) {
+    self.layout = layout
+    lanes = FailedLanes(layout)
+  }
 
   /// Puts a result under its name, replacing an older one.
   ///
@@ -40,13 +44,33 @@ public struct ResultWriter: Sendable {
   }
 
   /// Removes what a worker that was killed was writing; before anything is written.
-  public func removeScratch() throws(FileError) {
+  /// - Returns: whether there are files of rows in `results/`.
+  public func removeScratch() throws(FileError) -> Bool {
+    var hasRows = false
     for directory in [layout.results, layout.failed] {
       var reader = try DirectoryReader(directory)
       while let entry = try reader.next() {
         let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
-        if Self.isScratch(name) { try directory.unlink(entry.name) }
+        if Self.isScratch(name) {
+          try directory.unlink(entry.name)
+        } else {
+          hasRows = hasRows || Self.isRows(name)
+        }
       }
+    }
+    return hasRows
+  }
+
+  private static func isRows(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.suffix(9).elementsEqual(".rows.csv".utf8)
+      || name.suffix(11).elementsEqual(".rows.jsonl".utf8)
+  }
+
+  /// Takes away the rows that an earlier job of that name has left.
+  /// - Parameter format: of those that are this job's own.
+  public func withdrawRows(of name: JobName, but format: ResultFormat?) throws(FileError) {
+    for other in ResultFormat.ofRows where other != format {
+      try layout.results.unlink(name.rows(format: other.rawValue))
     }
   }
 
@@ -62,8 +86,13 @@ public struct ResultWriter: Sendable {
   /// Takes a result of an earlier job of that name away, which the next one does not replace.
   public func withdraw(_ name: String) throws(FileError) { try layout.results.unlink(name) }
 
-  /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
-  public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
+  /// A file in `failed/` that is not the job's own: what is left of a batch.
+  public func beginFailed(_ name: ClaimedName) throws(FileError) -> ScratchFile {
+    lanes.note(name.lane, of: name.job)
+    return try beginFailed(name.job)
+  }
+
+  private func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
     try ScratchFile(layout.failed, name.text, isResult: false)
   }
 
@@ -79,6 +108,7 @@ public struct ResultWriter: Sendable {
   /// - Parameter replacing: false where a later job of that name has ended: then a file that is
   ///   there already is the later one's, and this one is removed.
   public func moveToFailed(_ name: ClaimedName, replacing: Bool = true) throws(FileError) {
+    if replacing { lanes.note(name.lane, of: name.job) }
     let text = name.text
     try Self.moveToFailed(text, in: layout.active, name.job, layout, replacing: replacing)
   }
@@ -87,6 +117,7 @@ public struct ResultWriter: Sendable {
   public func moveToFailed(
     _ name: ClaimedName, fromLine line: Int, replacing: Bool = true
   ) throws(FileError) {
+    if replacing { lanes.note(name.lane, of: name.job) }
     try moveToFailed(
       name.text, in: layout.active, name.job, fromLine: line, replacing: replacing)
   }

@@ -183,7 +183,8 @@ public final class SpoolScanner {
     let count = noticed.count
     noticed.removeAll()
     window.seal()
-    if window.isPartial { again = true }
+    // Only a pass can count the directories.
+    if window.isPartial || current.directories > 0 { again = true }
     backlog += current.candidates
     return count
   }

@@ -126,8 +126,8 @@ final class ImportLoader {
     if case .failed(var failure) = stop {
       failure.statement = nil
       failure.offset = nil
-      if failure.hint == nil, failure.code == "SQLITE_ERROR" {
-        failure.hint = Self.hint(error.message)
+      if failure.code == "SQLITE_ERROR", let hint = Self.hint(error.message) {
+        failure.hint = hint
       }
       stop = .failed(failure)
     }

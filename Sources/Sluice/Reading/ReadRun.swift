@@ -20,6 +20,8 @@ struct ReadRun {
   private let runs: (Interrupt?) -> Void
   private let rest: (Double) -> Bool
 
+  private static let lookAgainSeconds = 0.25
+
   private let started = Timestamp.now()
   private let clock = MonotonicTime.now()
 
@@ -41,6 +43,11 @@ struct ReadRun {
   }
 
   func answer() -> Answer {
+    // Like a write, it waits for the database that the worker was given.
+    while let file = configuration.databaseFile, file.isReplaced {
+      onLongRun()
+      if rest(Self.lookAgainSeconds) { return .stopped }
+    }
     let lookUp = configuration.readCache?.lookUp(ticket.job) ?? .bypass
     if case .hit(let statements) = lookUp {
       configuration.monitor?.addCacheHit(ticket.job)

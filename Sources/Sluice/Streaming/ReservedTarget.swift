@@ -22,6 +22,12 @@ public enum ReservedTarget {
     }
   }
 
+  /// The same for a part of a text.
+  static func isMentioned(in sql: String, _ range: Range<Int>) -> Bool {
+    var sql = sql
+    return sql.withUTF8 { isMentioned(in: UnsafeBufferPointer(rebasing: $0[range])) }
+  }
+
   private static func insertTarget(_ words: inout SQLWords) -> Bool {
     guard var word = words.next() else { return false }
     if word.isWord("or") {

@@ -111,7 +111,8 @@ struct ScriptExecution {
     }
     if compiled.traits.contains(.schemaChange), ReservedTarget.isMentioned(in: statement.text) {
       // At the end this would be found too, but not where.
-      try transactions.check(changedSchema: true, setPragma: false, on: connection)
+      try transactions.check(
+        changedSchema: true, statement: index, setPragma: false, on: connection)
     }
     totals.statements += 1
     index += 1

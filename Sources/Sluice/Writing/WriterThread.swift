@@ -52,13 +52,14 @@ final class WriterThread {
   private func open() throws(SQLiteError) {
     let inbox = inbox
     session = try WriterSession(configuration) { inbox.isStopping }
+    configuration.databaseFile?.noteOpened()
     if !needsRoom { _ = reserve.take() }
   }
 
   /// Works until the inbox says stop.
   func run() {
     while true {
-      if let pauseEnd = backoff.until, inbox.rest(until: pauseEnd) { return close() }
+      if let end = backoff.until, inbox.rest(until: end) { return close() }
       let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
       switch inbox.wait(hasMore: hasMore, until: nil) {
       case .stop: return close()
@@ -70,6 +71,7 @@ final class WriterThread {
   }
 
   private func workOnce() {
+    if configuration.databaseFile?.isReplaced == true { return holdOn(.databaseMoved) }
     guard let session = openSession() else { return }
     guard !needsRoom || makeRoom(session) else { return backoff.failed() }
     guard unknown.isEmpty || resolveUnknown(session) else { return }
@@ -112,7 +114,7 @@ final class WriterThread {
     }
   }
 
-  /// The environment fails: nothing is burned, everything waits, and it is said once.
+  /// Nothing is burned, everything waits, and it is said once.
   private func holdOn(_ error: SQLiteError) {
     session?.rollback()
     status.pauses(
@@ -173,7 +175,7 @@ final class WriterThread {
     let intakeEnd = clock.advanced(bySeconds: window * 0.75)
     var hasUrgent = false
     while group.count < configuration.groupSize,
-      let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
+      let write = inbox.next(groupCount: group.recordedCount, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
       if write.leavesConnection {

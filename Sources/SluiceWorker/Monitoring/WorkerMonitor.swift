@@ -48,8 +48,10 @@ final class WorkerMonitor {
   ) -> MonotonicTime {
     while true {
       let unfinished = sources.active.count
-      // One more for each job claimed, for each that ended, and for each event.
-      let activity = sources.counts.total &* 2 &+ unfinished &+ told
+      // One more for each job claimed, for each that ended, and for each event; another number where
+      // something was found in incoming/ that stays there.
+      let left = scanners.reduce(0) { $0 &+ $1.directories &+ $1.refusedCount }
+      let activity = sources.counts.total &* 2 &+ unfinished &+ told &+ left &<< 32
       // Jobs that wait for tomorrow are nothing new.
       let isWorking = sources.engines.all.contains { $0.load.writes + $0.load.reads > 0 }
       let isBusy = isWorking || isStopping
