@@ -164,6 +164,11 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// The same without waiting for it, once and as far as it comes.
+  func forget(before limit: Timestamp, most: Int) {
+    inbox.send(.prune(before: limit, most: most) { _ in })
+  }
+
   /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one
   /// thread.
   public func chunks(ofBatch sequence: Int64) throws(JobError) -> BatchChunks {

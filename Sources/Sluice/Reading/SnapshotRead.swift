@@ -1,7 +1,7 @@
 import SQLite
 
 /// Runs one read job on a pooled connection, in one snapshot.
-struct ParallelCursor {
+struct SnapshotRead {
   enum End {
     case ended(JobStatus, statements: [UInt8]?, error: JobError?)
     /// What it returns could not be kept.
