@@ -10,6 +10,8 @@ public struct Connection: ~Copyable {
     case writer
     /// Reads only (`query_only`).
     case reader
+    /// For trying things out, in memory: nothing that lasts.
+    case scratch
   }
 
   let handle: OpaquePointer
@@ -31,7 +33,7 @@ public struct Connection: ~Copyable {
     _ = Self.libraryIsConfigured
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-    if role == .writer { flags |= SQLITE_OPEN_CREATE }
+    if role != .reader { flags |= SQLITE_OPEN_CREATE }
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
       let error = SQLiteError(of: opened, code: code)
@@ -72,6 +74,7 @@ public struct Connection: ~Copyable {
     switch role {
     case .writer: pragmas += "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
     case .reader: pragmas += "PRAGMA query_only=ON;"
+    case .scratch: break
     }
     try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
     if role == .writer { try requireWAL(handle) }

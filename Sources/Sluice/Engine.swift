@@ -72,6 +72,7 @@ public final class Engine: Sendable {
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.idleClose = configuration.poolIdle
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     readers = ReaderThreads(

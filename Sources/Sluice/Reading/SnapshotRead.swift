@@ -99,6 +99,7 @@ struct SnapshotRead {
     if case .failed(let error) = stop, error.kind == .storage || error.kind == .connection {
       return .discard
     }
+    if case .failed = stop { return .suspect }
     return .reuse
   }
 

@@ -123,7 +123,10 @@ struct EventDetector {
   private static func checkpoint(_ engine: EngineSnapshot, _ state: inout Watched, _ tell: Tell) {
     let pages = engine.writer.heldBackPages
     if pages >= heldBackPages, !state.isHeldBack {
-      let reader = engine.running.first { !$0.isWrite }?.name ?? "a reader of another process"
+      let own = engine.running.first { !$0.isWrite }.map { "the job \($0.name)" }
+      let foreign = engine.foreignReaders.map { "\($0)" }
+      let readers = [own].compactMap { $0 } + foreign
+      let reader = readers.isEmpty ? "a reader that has gone" : readers.joined(separator: " or ")
       tell(.checkpointHeldBack, "\(reader) keeps the log from being emptied") { $0.count = pages }
       state.isHeldBack = true
     } else if pages == 0, state.isHeldBack {

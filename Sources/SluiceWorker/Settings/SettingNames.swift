@@ -7,7 +7,7 @@ enum SettingNames {
     ]
   static let ofDatabase = ["path", "foreign_keys"]
   static let ofCacheRule = ["match", "ttl"]
-  static let ofMaintenance = ["task", "every", "at", "database"]
+  static let ofMaintenance = ["task", "every", "at", "database", "free"]
 
   static func advice(for key: String, among names: [String]) -> String {
     if let name = SettingSuggestion.nearest(to: key, among: names) {
