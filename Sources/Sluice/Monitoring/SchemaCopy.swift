@@ -51,10 +51,10 @@ struct SchemaCopy: ~Copyable {
     let sql = text.split(separator: "?, ...", omittingEmptySubsequences: false)
       .joined(separator: "?")
     guard try plan(of: sql).contains(where: Self.isFullScan) else { return nil }
-    let words = Set(Self.words(in: sql))
+    let mentioned = Mentions(in: sql)
     var candidates: [(table: String, columns: [String])] = []
-    for table in tables where words.contains(table.name.lowercased()) {
-      for column in table.columns where words.contains(column.lowercased()) {
+    for table in tables where mentioned.contains(table.name) {
+      for column in table.columns where mentioned.contains(column) {
         candidates.append((table.name, [column]))
       }
     }
@@ -104,10 +104,20 @@ struct SchemaCopy: ~Copyable {
     }
     return lines
   }
+}
 
-  private static func words(in sql: String) -> [String] {
-    sql.lowercased().split { character in
-      !(character.isLetter || character.isNumber || character == "_")
-    }.map(String.init)
+/// The names that stand in a statement, bare or in quotes; case is ignored.
+private struct Mentions {
+  private let text: String
+  private let words: Set<Substring>
+
+  init(in sql: String) {
+    text = sql.lowercased()
+    words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+  }
+
+  func contains(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return words.contains(name[...]) || text.contains("\"\(name)\"")
   }
 }
