@@ -168,8 +168,9 @@ public struct Connection: ~Copyable {
       return result
     }
     guard let (statement, length) = try compiled.get() else { return nil }
-    // A PRAGMA with a value acts while it is compiled, so it is compiled each time.
-    if isWhole, !statement.traits.contains(.settingPragma) {
+    // A PRAGMA with a value acts while it is compiled, and EXPLAIN tells what was so when it was
+    // compiled, so these are compiled each time.
+    if isWhole, !statement.traits.contains(.settingPragma), !statement.isExplain {
       hooks.cache.insert(statement, for: sql)
       return (statement, sql.utf8.count)
     }

@@ -173,7 +173,7 @@ struct DatabaseTests {
     #expect(await error("INSERT INTO t VALUES(1)")?.code == "SLUICE_BAD_JOB")
     #expect(await error(Self.endless, timeout: 0.05)?.code == "SLUICE_TIMEOUT")
     let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n"
-    let iterator = database.cursor.rows(numbers, timeout: 0.2).makeAsyncIterator()
+    let iterator = database.cursor.rows(numbers, timeout: 2).makeAsyncIterator()
     let first = try await iterator.next()
     #expect(first == [.integer(1)])
     // Nobody takes the rows for as long as the read may last.
@@ -216,6 +216,8 @@ struct DatabaseTests {
     let waiting = Task { _ = try await database.transactions.run("INSERT INTO t VALUES(1)") }
     #expect(await soon { database.engine.load.writes == 1 })
     waiting.cancel()
+    // Taken back while the lock is held, and told when its end can be recorded.
+    #expect(await soon { database.engine.snapshot().lanes.allSatisfy { $0.writes == 0 } })
     try lock.run("ROLLBACK")
     let cancelled = await failure { try await waiting.value }
     #expect(cancelled?.code == "SLUICE_CANCELLED")

@@ -1,5 +1,6 @@
-@_exported import enum SQLite.Value
 import Synchronization
+
+@_exported import enum SQLite.Value
 
 /// One SQLite database for a program that schedules its own reads and writes, without a spool: each
 /// call is a job with a priority, and is answered to whoever awaits it.

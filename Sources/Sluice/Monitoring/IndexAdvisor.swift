@@ -28,7 +28,8 @@ public struct IndexAdvisor: Sendable {
         $0 == 0x5f || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39)
       }
       if isPlain, let first = name.utf8.first, first > 0x39 { return name }
-      return "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+      return "\""
+        + name.split(separator: "\"", omittingEmptySubsequences: false)
         .joined(separator: "\"\"") + "\""
     }
   }

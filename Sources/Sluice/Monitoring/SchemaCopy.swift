@@ -5,6 +5,8 @@ struct SchemaCopy: ~Copyable {
   private struct Table {
     var name: String
     var columns: [String]
+    /// Those that an index, or the table itself, can be searched by already.
+    var searched: Set<String>
   }
 
   /// Tried at a time; more columns than a statement names of one table.
@@ -28,20 +30,32 @@ struct SchemaCopy: ~Copyable {
       guard case .text(let type) = schema.value(0), case .text(let name) = schema.value(1),
         case .text(let sql) = schema.value(2), (try? scratch.execute(sql)) != nil, type == "table"
       else { continue }
-      tables.append(Table(name: name, columns: try Self.columns(of: name, scratch)))
+      tables.append(Table(name: name, columns: [], searched: []))
     }
+    for index in tables.indices { try Self.describe(&tables[index], scratch) }
     self.tables = tables
     self.scratch = scratch
   }
 
-  private static func columns(
-    of table: String, _ scratch: borrowing Connection
-  ) throws(SQLiteError) -> [String] {
-    let info = try scratch.prepareOwn(
-      "PRAGMA main.table_info(\(IndexAdvisor.Advice.quoted(table)))")
-    var columns: [String] = []
-    while try info.step() { if case .text(let name) = info.value(1) { columns.append(name) } }
-    return columns
+  private static func describe(
+    _ table: inout Table, _ scratch: borrowing Connection
+  ) throws(SQLiteError) {
+    let name =
+      "'"
+      + table.name.split(separator: "'", omittingEmptySubsequences: false)
+      .joined(separator: "''") + "'"
+    let info = try scratch.prepareOwn("SELECT name, pk FROM pragma_table_info(\(name))")
+    while try info.step() {
+      guard case .text(let column) = info.value(0) else { continue }
+      table.columns.append(column)
+      if info.integer(1) == 1 { table.searched.insert(column) }
+    }
+    let leading = try scratch.prepareOwn(
+      "SELECT i.name FROM pragma_index_list(\(name)) l, pragma_index_info(l.name) i WHERE i.seqno = 0"
+    )
+    while try leading.step() {
+      if case .text(let column) = leading.value(0) { table.searched.insert(column) }
+    }
   }
 
   /// The index that spares a statement the reading of a whole table; nil where none does, or where
@@ -52,26 +66,22 @@ struct SchemaCopy: ~Copyable {
       .joined(separator: "?")
     guard try plan(of: sql).contains(where: Self.isFullScan) else { return nil }
     let mentioned = Mentions(in: sql)
-    var candidates: [(table: String, columns: [String])] = []
-    for table in tables where mentioned.contains(table.name) {
-      for column in table.columns where mentioned.contains(column) {
-        candidates.append((table.name, [column]))
-      }
+    let named = tables.filter { mentioned.contains($0.name) }
+    let candidates = named.flatMap { table in
+      table.columns.filter { mentioned.contains($0) && !table.searched.contains($0) }
+        .map { (table: table.name, columns: [$0]) }
     }
     guard let first = try best(of: candidates, for: sql) else { return nil }
     // A second column narrows the search where the statement compares that one too.
     let longer = candidates.filter { $0.table == first.table && $0.columns != first.columns }
       .map { (table: first.table, columns: first.columns + $0.columns) }
-    if let second = try best(of: longer, for: sql), second.terms > 1 {
-      return (second.table, second.columns)
-    }
-    return (first.table, first.columns)
+    return try best(of: longer, for: sql) ?? first
   }
 
   /// The one that the planner searches with, where all are there.
   private func best(
     of candidates: [(table: String, columns: [String])], for sql: String
-  ) throws(SQLiteError) -> (table: String, columns: [String], terms: Int)? {
+  ) throws(SQLiteError) -> (table: String, columns: [String])? {
     let tried = candidates.prefix(Self.candidatesMax)
     try scratch.execute("SAVEPOINT advice")
     defer { try? scratch.execute("ROLLBACK TO advice; RELEASE advice") }
@@ -83,12 +93,20 @@ struct SchemaCopy: ~Copyable {
     }
     for line in try plan(of: sql) where line.hasPrefix("SEARCH") {
       for (number, candidate) in tried.enumerated()
-      where line.contains("INDEX sluice_advice_\(number) (") {
-        let terms = line.split(separator: " AND ").count
-        return (candidate.table, candidate.columns, terms)
+      where line.contains("INDEX sluice_advice_\(number) (") && Self.uses(candidate.columns, line) {
+        return candidate
       }
     }
     return nil
+  }
+
+  /// Whether all the columns take part in the search: `SEARCH t USING INDEX i (a=? AND b>?)`.
+  private static func uses(_ columns: [String], _ line: String) -> Bool {
+    columns.allSatisfy { column in
+      ["=?", ">?", "<?"].contains {
+        line.contains("(\(column)\($0)") || line.contains(" \(column)\($0)")
+      }
+    }
   }
 
   private static func isFullScan(_ line: String) -> Bool {

@@ -71,6 +71,11 @@ struct SnapshotRead {
       if !isSingle || job.statements[0].sql.utf8.contains(0x3b) {
         try connection.execute("BEGIN")
       }
+      // EXPLAIN looks at the schema as the connection knows it, and reads nothing that would show
+      // that it has changed.
+      if job.statements.contains(where: { SQLKeyword(of: $0.sql) == .explain }) {
+        try connection.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1")
+      }
     } catch {
       throw .environment(error)
     }

@@ -13,7 +13,7 @@ enum SettingNames {
     if let name = SettingSuggestion.nearest(to: key, among: names) {
       return "did you mean \(name)?"
     }
-    return names.count <= 4
+    return names.count <= 5
       ? "it may have \(names.joined(separator: ", "))" : "`sluice config` lists all there are"
   }
 }

@@ -16,7 +16,7 @@ struct IndexAdvisorTests {
       """
       CREATE TABLE customer(id INTEGER PRIMARY KEY, name, "home town", city);
       CREATE INDEX customer_city ON customer(city);
-      CREATE TABLE purchase(id INTEGER PRIMARY KEY, customer, day, total);
+      CREATE TABLE purchase(id INTEGER PRIMARY KEY, customer INTEGER, day INTEGER, total);
       CREATE TABLE pair(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID;
       CREATE VIRTUAL TABLE words USING fts5(text);
       CREATE VIEW recent AS SELECT * FROM purchase WHERE day > 100;
