@@ -120,6 +120,14 @@ import Testing
           + "integrity_check, prune"
       ),
       (
+        "[[maintenance]]\ntask = \"prune\"\nevery = 3\nfree = 0.5",
+        "4: maintenance.free is 0.5; it takes a share from 0 to 1, of vacuum and incremental_vacuum"
+      ),
+      (
+        "[[maintenance]]\ntask = \"vacuum\"\nevery = 3\nfree = 2",
+        "4: maintenance.free is 2; it takes a share from 0 to 1, of vacuum and incremental_vacuum"
+      ),
+      (
         "[[maintenance]]\ntask = \"prune\"",
         "1: this [[maintenance]] is not complete; it needs every = SECONDS or at = \"HH:MM\""
       ),

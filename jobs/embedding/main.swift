@@ -48,7 +48,7 @@ let order = await withTaskGroup(of: String.self) { group in
 }
 let commits = Set(order.map { $0.split(separator: " ").last.map(String.init) ?? "" })
 let place = order.firstIndex { $0.hasPrefix("urgent") }.map { $0 + 1 } ?? 0
-print("\(order.count) writes in \(commits.count) commits; the urgent one was the \(place)th answer.")
+print("\(order.count) writes in \(commits.count) commits; the urgent one was number \(place).")
 
 // All or nothing: the second statement fails, so the first has left nothing behind.
 do throws(JobError) {

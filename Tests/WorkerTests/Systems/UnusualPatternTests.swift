@@ -57,6 +57,37 @@ import Testing
     #expect(plan["statements"]?[0]?["rows"]?[0]?[3]?.string?.contains("SEARCH") == true)
   }
 
+  @Test("a lane that grows and a lock that is held are told when they begin and when they end")
+  func growth() throws {
+    try fill("t", rows: 1)
+    let worker = try started()
+    defer { worker.stop() }
+    let other = try Connection(path: spool.path + "/main.db", role: .writer)
+    try other.execute("BEGIN IMMEDIATE")
+    var number = 0
+    var seen: [UInt8]? = []
+    let grows = try eventually(within: 60) {
+      // More with each version of the files.
+      let version = try spool.layout.monitor.contents("metrics.json")
+      if version == seen { return false }
+      seen = version
+      for _ in 0..<20 {
+        number += 1
+        try spool.drop("b\(number).json", #"{"sql":"INSERT INTO t(a) VALUES(1)"}"#, lane: .bulk)
+      }
+      return try spool.text(spool.layout.monitor, "events.jsonl")?.contains("lane_grows") ?? false
+    }
+    #expect(grows)
+    let held = try #require(try event("lock_held"))
+    #expect(held["text"]?.string?.contains("process \(getpid())") == true)
+    #expect(held["seconds"]?.number ?? 0 >= 1)
+    try other.execute("ROLLBACK")
+    let growth = try #require(try event("lane_grows"))
+    #expect(growth["lane"]?.string == "bulk" && growth["count"]?.integer ?? 0 >= 100)
+    #expect(try event("lane_drained")?["lane"]?.string == "bulk")
+    #expect(try event("lock_released") != nil)
+  }
+
   @Test("a checkpoint that is held back names the process whose snapshot does it")
   func heldBack() throws {
     try fill("t", rows: 10)
