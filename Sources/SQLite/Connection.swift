@@ -294,9 +294,4 @@ public struct Connection: ~Copyable {
     hooks.longRunDue = Interrupt.clock() + Int64(seconds * 1e9)
     hooks.longRun = call
   }
-
-  /// Enforces foreign keys or not; outside a transaction only.
-  public func setForeignKeys(_ on: Bool) throws(SQLiteError) {
-    try check(sluice_db_config_flag(handle, SQLITE_DBCONFIG_ENABLE_FKEY, on ? 1 : 0), on: handle)
-  }
 }

@@ -52,12 +52,6 @@ public final class Statement {
     return String(cString: name)
   }
 
-  /// Declared type of the column that result column `index` comes straight from, or nil.
-  public func declaredType(_ index: Int) -> String? {
-    guard let type = sqlite3_column_decltype(handle, Int32(index)) else { return nil }
-    return String(cString: type)
-  }
-
   /// Binds placeholder `index`, from 1.
   /// - Throws: `SQLITE_RANGE` for no such placeholder, `SQLITE_TOOBIG`, `SQLITE_NOMEM`.
   public func bind(_ value: Value, at index: Int) throws(SQLiteError) {

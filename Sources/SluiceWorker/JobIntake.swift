@@ -4,7 +4,7 @@ import Spool
 
 /// Makes a ticket of a claimed file, or the reason why it is none. Reads no more of it
 /// than a header.
-struct JobIntake {
+final class JobIntake {
   enum Verdict {
     case run(JobTicket)
     case reject(JobTicket, JobError)

@@ -107,6 +107,7 @@ struct ForeignWriterTests {
     #expect(try fixture.integer("SELECT count(DISTINCT a) FROM theirs") == count)
     #expect(try fixture.integer("SELECT count(DISTINCT a) FROM ours") == submitted)
     #expect(try fixture.values("PRAGMA integrity_check") == [.text("ok")])
-    #expect(submitted > 100)
+    // Each round of eight waits for a sync, and a disk may take a second for one.
+    #expect(submitted >= 16)
   }
 }

@@ -166,7 +166,11 @@ final class WriterThread {
       return takeFailure(error)
     }
     let clock = MonotonicTime.now()
-    let windowEnd = clock.advanced(bySeconds: configuration.groupWindow).nanoseconds
+    let window = configuration.groupWindow
+    let windowEnd = clock.advanced(bySeconds: window).nanoseconds
+    // A job that began at the window's very end would be struck however short it is, and the group
+    // run again: each has a quarter of the window to itself.
+    let intakeEnd = clock.advanced(bySeconds: window * 0.75)
     var hasUrgent = false
     while group.count < configuration.groupSize,
       let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
@@ -185,7 +189,7 @@ final class WriterThread {
       }
       let end = run(write, &group, windowEnd: windowEnd, session)
       guard settle(end, of: write, &group, session) else { return }
-      if write.isAlone || MonotonicTime.now().nanoseconds >= windowEnd { break }
+      if write.isAlone || MonotonicTime.now() >= intakeEnd { break }
     }
     finish(group, session)
   }
