@@ -113,19 +113,15 @@ extension JobError {
   /// What SQLite said, with its kind, its name and whether trying again may help.
   public init(_ error: SQLiteError, statement: Int? = nil) {
     let kind: Kind
-    var retryable = false
     var hint: String?
     switch ResultCode.name(of: error.primaryCode) {
     case "SQLITE_CONSTRAINT": kind = .constraint
     case "SQLITE_BUSY", "SQLITE_LOCKED":
       kind = .lockTimeout
-      retryable = true
     case "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PROTOCOL":
       kind = .connection
-      retryable = true
     case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOMEM":
       kind = .storage
-      retryable = true
     case "SQLITE_CORRUPT":
       kind = .storage
       hint = "the database file is damaged: restore a backup, or try sqlite3's .recover"
@@ -134,7 +130,7 @@ extension JobError {
     }
     self.init(
       kind, error.name, error.message, number: Int(error.code), statement: statement,
-      offset: error.offset, retryable: retryable, hint: hint)
+      offset: error.offset, retryable: RetryPolicy.isRetryable(sqliteCode: error.code), hint: hint)
   }
 
   static func timedOut(after seconds: Double, statement: Int) -> JobError {

@@ -88,7 +88,8 @@ import Testing
       try spool.drop("r\(number).json", read)
       return try spool.awaitedResult("r\(number).json")["cached"]?.bool == true
     }
-    #expect(isBack)
+    let metrics = try spool.text(spool.layout.monitor, "metrics.json") ?? ""
+    #expect(isBack, "\(metrics)")
   }
 
   @Test("transaction: one that a job rolls back is replayed without it, each effect once")
