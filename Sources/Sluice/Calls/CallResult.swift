@@ -100,11 +100,20 @@ extension Value {
 extension JobError {
   /// An error as results write it.
   fileprivate init(_ node: JSONNode) {
-    self.init(
-      Kind(rawValue: node["kind"]?.string ?? "") ?? .worker, node["code"]?.string ?? "",
-      node["message"]?.string ?? "", number: node["number"]?.integer.map { Int($0) },
-      statement: node["statement"]?.integer.map { Int($0) },
-      offset: node["offset"]?.integer.map { Int($0) },
-      retryable: node["retryable"]?.bool ?? false, hint: node["hint"]?.string)
+    let kind = node["kind"]?.string ?? ""
+    let code = node["code"]?.string ?? ""
+    let message = node["message"]?.string ?? ""
+    self.init(Kind(rawValue: kind) ?? .worker, code, message)
+    // Set one by one: as arguments they crash the optimiser of Swift 6.3.1 (CopyPropagation).
+    number = Self.integer(node, "number")
+    statement = Self.integer(node, "statement")
+    offset = Self.integer(node, "offset")
+    retryable = node["retryable"]?.bool ?? false
+    hint = node["hint"]?.string
+  }
+
+  private static func integer(_ node: JSONNode, _ key: String) -> Int? {
+    guard let number = node[key]?.integer else { return nil }
+    return Int(number)
   }
 }
