@@ -10,6 +10,8 @@ public struct Connection: ~Copyable {
     case writer
     /// Reads only (`query_only`).
     case reader
+    /// For trying things out, in memory: nothing that lasts.
+    case scratch
   }
 
   let handle: OpaquePointer
@@ -31,7 +33,7 @@ public struct Connection: ~Copyable {
     _ = Self.libraryIsConfigured
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-    if role == .writer { flags |= SQLITE_OPEN_CREATE }
+    if role != .reader { flags |= SQLITE_OPEN_CREATE }
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
       let error = SQLiteError(of: opened, code: code)
@@ -73,6 +75,7 @@ public struct Connection: ~Copyable {
     switch role {
     case .writer: pragmas += "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
     case .reader: pragmas += "PRAGMA query_only=ON;"
+    case .scratch: break
     }
     try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
     if role == .writer { try requireWAL(handle) }
@@ -173,8 +176,9 @@ public struct Connection: ~Copyable {
       return result
     }
     guard let (statement, length) = try compiled.get() else { return nil }
-    // A PRAGMA with a value acts while it is compiled, so it is compiled each time.
-    if isWhole, !statement.traits.contains(.settingPragma) {
+    // A PRAGMA with a value acts while it is compiled, and EXPLAIN tells what was so when it was
+    // compiled, so these are compiled each time.
+    if isWhole, !statement.traits.contains(.settingPragma), !statement.isExplain {
       hooks.cache.insert(statement, for: sql)
       return (statement, sql.utf8.count)
     }

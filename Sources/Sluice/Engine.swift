@@ -69,6 +69,7 @@ public final class Engine: Sendable {
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.idleClose = configuration.poolIdle
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
     do throws(ThreadError) {
@@ -173,6 +174,11 @@ public final class Engine: Sendable {
     let answer = Answer<Result<Bool, SQLiteError>>()
     inbox.send(.prune(before: limit, most: most) { answer.give($0) })
     return try Self.value(answer.wait())
+  }
+
+  /// The same without waiting for it, once and as far as it comes.
+  func forget(before limit: Timestamp, most: Int) {
+    inbox.send(.prune(before: limit, most: most) { _ in })
   }
 
   /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one

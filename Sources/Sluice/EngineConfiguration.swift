@@ -9,6 +9,8 @@ public struct EngineConfiguration: Sendable {
   public var spool: Int64 = 0
   /// Readers, each with a thread and a connection; opened on demand.
   public var poolSize = 10
+  /// Rest after which a reader's connection is closed.
+  public var poolIdle = 300.0
   public var foreignKeys = false
   /// Opens the files of imports, which are rejected without it.
   public var imports: (any ImportSource)?

@@ -117,7 +117,6 @@ extension JobError {
   /// What SQLite said, with its kind, its name and whether trying again may help.
   public init(_ error: SQLiteError, statement: Int? = nil) {
     let kind: Kind
-    var retryable = false
     var hint: String?
     switch ResultCode.name(of: error.primaryCode) {
     case "SQLITE_CONSTRAINT":
@@ -125,15 +124,12 @@ extension JobError {
       hint = Self.hint(ofConstraint: error.name)
     case "SQLITE_BUSY", "SQLITE_LOCKED":
       kind = .lockTimeout
-      retryable = true
       hint = "another connection holds a lock; drop the job again when it is gone"
     case "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PROTOCOL":
       kind = .connection
-      retryable = true
       hint = "see what has become of the database file and its directory: sluice doctor"
     case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOMEM":
       kind = .storage
-      retryable = true
       hint = "see that the disk has room and works: sluice doctor"
     case "SQLITE_CORRUPT":
       kind = .storage
@@ -147,7 +143,7 @@ extension JobError {
     }
     self.init(
       kind, error.name, error.message, number: Int(error.code), statement: statement,
-      offset: error.offset, retryable: retryable, hint: hint)
+      offset: error.offset, retryable: RetryPolicy.isRetryable(sqliteCode: error.code), hint: hint)
   }
 
   private static func hint(ofConstraint name: String) -> String {

@@ -97,9 +97,9 @@ struct ReadRun {
 
   private func run(
     _ output: ReadOutput, _ document: ResultDocument, _ filling: DatabaseCache.Filling?
-  ) -> ParallelCursor.End {
-    let cursor = ParallelCursor(configuration, pool: pool)
-    let end = cursor.run(
+  ) -> SnapshotRead.End {
+    let read = SnapshotRead(configuration, pool: pool)
+    let end = read.run(
       ticket, output: output, filling: filling, onLongRun: onLongRun, runs: runs)
     guard case .ended(.done, let statements, nil) = end else { return end }
     var document = document

@@ -197,23 +197,31 @@ final class ReaderThreads: Sendable {
 
   /// What to do next; nil to stop.
   private func next(hasDone: Bool) -> Work? {
-    var wasResting = false
-    let next = state.wait { state -> Work?? in
-      if wasResting {
-        state.resting -= 1
-        wasResting = false
+    var mayClose = true
+    while true {
+      let deadline = mayClose ? MonotonicTime.now().advanced(bySeconds: pool.idleClose) : nil
+      var wasResting = false
+      let next = state.wait(until: deadline) { state -> Work?? in
+        if wasResting {
+          state.resting -= 1
+          wasResting = false
+        }
+        if state.isStopping { return .some(nil) }
+        state.scheduler.beginGroup()
+        if let scheduled = state.scheduler.next(now: .now()) {
+          return .read(scheduled.element.ticket)
+        }
+        if hasDone { return .hand }
+        state.resting += 1
+        wasResting = true
+        return nil
       }
-      if state.isStopping { return .some(nil) }
-      state.scheduler.beginGroup()
-      if let scheduled = state.scheduler.next(now: .now()) {
-        return .read(scheduled.element.ticket)
-      }
-      if hasDone { return .hand }
-      state.resting += 1
-      wasResting = true
-      return nil
+      if let next { return next }
+      // Nobody came for long: what the pool no longer needs is closed, then there is nothing to
+      // wake up for.
+      state.withLock { $0.resting -= 1 }
+      mayClose = pool.closeRested()
     }
-    return next ?? nil
   }
 
   private func callForHelp() {

@@ -30,10 +30,10 @@ struct ScriptExecution {
   private var index = 0
   private var line = 1
 
-  private let transactions: TransactionManager
+  private let transactions: JobSavepoints
 
   init(
-    _ ticket: JobTicket, _ configuration: EngineConfiguration, _ transactions: TransactionManager
+    _ ticket: JobTicket, _ configuration: EngineConfiguration, _ transactions: JobSavepoints
   ) {
     job = ticket.job
     name = ticket.name

@@ -20,6 +20,7 @@ extension Setting {
 
     Setting("spool", .path(\.spool), .afterRestart),
     Setting("foreign_keys", .flag(\.foreignKeys), .afterRestart),
+    Setting("pool_idle", .seconds(\.poolIdleSeconds, 1...year), .afterRestart),
     Setting("umask", .mode(\.umask, 0...0o077), .afterRestart),
 
     // A job of a group waits for the whole of it, and an urgent one for the group that runs.

@@ -41,6 +41,7 @@ extension Settings {
   public func changingOnlyLive(from old: Settings) -> Settings {
     var live = self
     live.poolSize = old.poolSize
+    live.poolIdleSeconds = old.poolIdleSeconds
     live.spool = old.spool
     live.databases = old.databases
     live.foreignKeys = old.foreignKeys

@@ -34,7 +34,7 @@ enum TransactionLoss {
 /// so that a failing job leaves nothing behind and harms no neighbour.
 ///
 /// Used on the writer's thread. The transaction's begin and end are its caller's.
-final class TransactionManager {
+final class JobSavepoints {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
   let recorder: StatementRecorder?
