@@ -54,7 +54,7 @@ struct ResultWriterTests {
     let left = [".x.json.tmp", ".c.db.tmp", ".c.db.tmp-wal", ".c.db.tmp-shm", ".c.db.tmp-journal"]
     let kept = ["c.db", "x.json", ".c.db-wal"]
     for name in left + kept { _ = try spool.layout.results.create(name) }
-    try ResultWriter(spool.layout).removeScratch()
+    _ = try ResultWriter(spool.layout).removeScratch()
     #expect(spool.names(spool.layout.results, hidden: true) == kept.sorted())
   }
 
