@@ -37,7 +37,7 @@ final class Publisher: Sendable {
   private let log: WorkerLog
   private let counts: OutcomeCounts
   private let state = Monitor(State(), conditions: 2)
-  private let passing = Mutex(())
+  private let passing = Monitor(())
   /// Whether an earlier job may have left rows in a file of their own: most spools have none, and a
   /// result need not look for them.
   private let mayHaveRows: Atomic<Bool>

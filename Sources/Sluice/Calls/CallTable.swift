@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The calls of a program that are not answered yet, and where their rows go.
 ///
 /// Any method may be called from any thread.
@@ -19,7 +17,7 @@ final class CallTable: RowStore {
     var isClosed = false
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   func nextSequence() -> Int64 {
     state.withLock { state in
@@ -91,7 +89,7 @@ final class CallTable: RowStore {
 /// A result that its caller wants in memory, however long it is.
 final class GatheredBytes: RowSink {
   let name = "memory"
-  private let gathered = Mutex<[UInt8]>([])
+  private let gathered = Monitor<[UInt8]>([])
 
   var bytes: [UInt8] { gathered.withLock { $0 } }
 

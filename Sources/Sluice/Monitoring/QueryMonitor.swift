@@ -29,7 +29,7 @@ public final class QueryMonitor: Sendable {
   /// Statements that run for so long are kept, in nanoseconds.
   private let slow: Atomic<Int64>
   var slowNanoseconds: Int64 { slow.load(ordering: .relaxed) }
-  private let state = Mutex(State())
+  private let state = Monitor(State())
   private let generationValue = Atomic<UInt32>(1)
   /// When the writer began to wait for the write lock, in monotonic nanoseconds; 0 while it does not.
   private let lockWaitStart = Atomic<Int64>(0)

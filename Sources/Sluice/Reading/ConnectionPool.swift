@@ -1,5 +1,4 @@
 import SQLite
-import Synchronization
 
 /// A fixed number of connections that read, lent to one thread each; opened on demand.
 ///
@@ -67,11 +66,11 @@ public final class ConnectionPool: Sendable {
   private let configuration: Configuration
   private let state = Monitor(State())
   /// Seconds; `configuration.timeout` at first.
-  private let timeout: Mutex<Double>
+  private let timeout: Monitor<Double>
 
   public init(_ configuration: Configuration) {
     self.configuration = configuration
-    timeout = Mutex(configuration.timeout)
+    timeout = Monitor(configuration.timeout)
   }
 
   /// Seconds of rest after which `closeRested` closes a connection.

@@ -1,6 +1,5 @@
 import Glibc
 import SQLite
-import Synchronization
 
 /// Tells whether a path still names the database file that was opened: SQLite goes on with that one
 /// when another is moved into its place. Any thread; a look costs 1 µs.
@@ -18,7 +17,7 @@ final class DatabaseFile: Sendable {
   }
 
   private let path: String
-  private let opened = Mutex<Identity?>(nil)
+  private let opened = Monitor<Identity?>(nil)
 
   init(_ path: String) { self.path = path }
 

@@ -1,6 +1,5 @@
 import Sluice
 import Spool
-import Synchronization
 
 /// What the worker does by itself: has the chores of the plan done, one at a time, and tells how
 /// they ended.
@@ -124,7 +123,7 @@ final class ChoreEnds: Sendable {
     var wasIdle = false
   }
 
-  private let ends = Mutex<[End]>([])
+  private let ends = Monitor<[End]>([])
   private let wake: @Sendable () -> Void
 
   init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
