@@ -204,6 +204,9 @@ public final class Engine: Sendable {
   /// Jobs that wait, run, or have an outcome that is not delivered yet.
   public var load: (writes: Int, reads: Int) { (inbox.count, readers.count) }
 
+  /// Whether there is such a job, or a command or maintenance waits for the writer or has it.
+  public var isBusy: Bool { inbox.isBusy || readers.count > 0 }
+
   /// Ends the threads. What runs is undone and, like what waits, stays without an outcome; call it
   /// when `load` is zero to lose no time.
   public func stop() {

@@ -143,6 +143,11 @@ final class WriterInbox: Sendable {
   /// Jobs that wait, run, or have an outcome that is not delivered.
   var count: Int { state.withLock { $0.unanswered } }
 
+  /// Whether there is such a job, or an operator's command waits or runs.
+  var isBusy: Bool {
+    state.withLock { $0.unanswered > 0 || !$0.commands.isEmpty || $0.running != nil }
+  }
+
   // MARK: From the writer's thread
 
   /// So many outcomes were delivered.

@@ -53,7 +53,7 @@ final class WorkerMonitor {
       let left = scanners.reduce(0) { $0 &+ $1.directories &+ $1.refusedCount }
       let activity = sources.counts.total &* 2 &+ unfinished &+ told &+ left &<< 32
       // Jobs that wait for tomorrow are nothing new.
-      let isWorking = sources.engines.all.contains { $0.load.writes + $0.load.reads > 0 }
+      let isWorking = sources.engines.all.contains { $0.isBusy }
       let isBusy = isWorking || isStopping
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
       writer.write(incoming(scanners, room, late, isStopping ? .stopping : .running))

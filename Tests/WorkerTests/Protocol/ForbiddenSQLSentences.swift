@@ -45,7 +45,6 @@ import Testing
   func mention(sql: String) throws {
     let served = try ServedSpool.get()
     try served.run(#"{"sql":"CREATE TABLE IF NOT EXISTS own(x)"}"#)
-    let before = try served.value("SELECT group_concat(name) FROM sqlite_schema")?.string
     let job =
       #"{"sql":"INSERT INTO own VALUES(1); \#(sql); SELECT 1"}"#
     for result in [
@@ -55,8 +54,9 @@ import Testing
       #expect(result.error?["statement"]?.integer == 1 && result.errorFault() == nil)
     }
     #expect(try served.value("SELECT count(*) FROM own")?.integer == 0)
-    let after = try served.value("SELECT group_concat(name) FROM sqlite_schema")?.string
-    #expect(after == before)
+    // Of those above only: other tests make tables meanwhile.
+    let made = "SELECT count(*) FROM sqlite_schema WHERE name IN ('tr','v','r','_sluice_own')"
+    #expect(try served.value(made)?.integer == 0)
   }
 
   @Test(

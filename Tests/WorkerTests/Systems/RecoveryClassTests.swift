@@ -30,15 +30,15 @@ import Testing
     defer { worker.stop() }
     try spool.drop("t.json", #"{"sql":"CREATE TABLE t AS SELECT 1 AS a"}"#)
     #expect(try spool.awaitedResult("t.json").status == "done")
-    // No reader is open yet; none can be while the file is not where it was.
-    #expect(rename(file, file + ".away") == 0)
+    // No reader is open yet, and none can be.
+    let log = HiddenLog(ofDatabase: file)
     try spool.drop("given-up.json", #"{"sql":"SELECT a FROM t","retries":1}"#)
     let givenUp = try spool.awaitedResult("given-up.json")
     #expect(givenUp.errorKind == "connection" && givenUp.errorCode == "SQLITE_CANTOPEN")
     #expect(givenUp["error"]?["retryable"]?.bool == true && givenUp["attempts"]?.integer == 2)
     try spool.drop("patient.json", #"{"sql":"SELECT a FROM t","retries":1000}"#)
-    #expect(try eventually { try count("pool", "failed") >= 4 })
-    #expect(rename(file + ".away", file) == 0)
+    #expect(try eventually { try count("pool", "opened") >= 4 })
+    log.putBack()
     let result = try spool.awaitedResult("patient.json", within: 60)
     #expect(result.status == "done" && result.firstValue?.integer == 1)
     #expect(result["attempts"]?.integer ?? 0 > 1)
@@ -72,16 +72,16 @@ import Testing
     try spool.drop("warm.json", #"{"sql":"SELECT a FROM t","after":["t.json"]}"#)
     #expect(try spool.awaitedResult("warm.json").status == "done")
     // A reader is open, but the cache's own connection is not yet.
-    #expect(rename(file, file + ".away") == 0)
+    let hidden = HiddenLog(ofDatabase: file)
     let read = #"{"sql":"SELECT a FROM t","cache":60}"#
     for number in 0..<2 {
       try spool.drop("r\(number).json", read)
       let result = try spool.awaitedResult("r\(number).json")
       #expect(result.firstValue?.integer == 1 && result["cached"]?.bool == false)
     }
+    #expect(eventually { worker.child.errors.contains("reads go to the database") })
+    hidden.putBack()
     #expect(try eventually { try count("cache", "failures") >= 1 })
-    #expect(worker.child.errors.contains("reads go to the database"))
-    #expect(rename(file + ".away", file) == 0)
     var number = 2
     let isBack = try eventually {
       number += 1
@@ -116,4 +116,16 @@ import Testing
     let log = try spool.text(spool.layout.monitor, "transactions.jsonl") ?? ""
     #expect(log.contains(#""outcome":"undone""#))
   }
+}
+
+/// No further connection to a database can be opened: a directory stands where its log was.
+private struct HiddenLog {
+  private let path: String
+
+  init(ofDatabase file: String) {
+    path = file + "-wal"
+    #expect(rename(path, path + ".away") == 0 && mkdir(path, 0o700) == 0)
+  }
+
+  func putBack() { #expect(rmdir(path) == 0 && rename(path + ".away", path) == 0) }
 }
