@@ -147,9 +147,13 @@ final class WorkerRecovery {
     {
       recorded = try result(of: row)
       recovery.result = try results.compare(row.row.resultName, with: recorded)
+      // A read or a rejected job that took over the name has no row to tell of it.
+      if recovery.result == .different {
+        recovery.laterEnded = try results.isLater(row.row.resultName, than: recorded)
+      }
     }
     let decision = recovery.decision
-    try publishLines(of: row, decision)
+    try publishLines(of: row, decision, laterEnded: recovery.laterEnded)
     if decision.result != .leave { try results.publish(row.row.resultName, recorded) }
     try noteNextLine(of: row, decision, recorded)
     return decision
@@ -185,11 +189,13 @@ final class WorkerRecovery {
 
   /// The results of a batch's lines, which only a power failure can have taken where the totals
   /// stand.
-  private func publishLines(of row: Row, _ decision: SpoolRecovery.Decision) throws {
+  private func publishLines(
+    of row: Row, _ decision: SpoolRecovery.Decision, laterEnded: Bool
+  ) throws {
     guard let job = JobName(row.row.name), job.kind == .jsonl else { return }
     batchEngines[UInt64(row.row.sequence)] = row.engine
     let mayBeTorn = SpoolRecovery.consultsTwin(row: .unsettled(done: true), end: end)
-    if decision.result != .leave || (mayBeTorn && !row.laterEnded) {
+    if decision.result != .leave || (mayBeTorn && !laterEnded) {
       try batches.publishLines(of: job, sequence: UInt64(row.row.sequence), row.engine)
     }
   }

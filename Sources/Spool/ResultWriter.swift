@@ -158,6 +158,16 @@ public struct ResultWriter: Sendable {
     guard status.kind == .regular, status.size == Int64(expected.count) else { return .different }
     return try results.contents(name) == expected ? .same : .different
   }
+
+  /// Whether the result that stands under `name` says that its job ended after the one whose result
+  /// is `other`. Reads no more of it than its end.
+  public func isLater(_ name: String, than other: [UInt8]) throws(FileError) -> Bool {
+    let end = try layout.results.tail(name, bytes: ResultDocument.endBytes) ?? []
+    guard let standing = ResultDocument.finished(inEnd: end),
+      let expected = ResultDocument.finished(inEnd: other.suffix(ResultDocument.endBytes))
+    else { return false }
+    return standing > expected
+  }
 }
 
 /// A file being written under a hidden name, which appears under its own when it is published and

@@ -51,7 +51,8 @@ public struct SpoolRecovery: Sendable, Hashable {
   /// A file in `incoming/` is this very one (`FileIdentity.isSameAfterReboot`).
   public var hasTwin: Bool
   public var result: ResultState
-  /// A job of the same name ended after this one.
+  /// A job of the same name ended after this one: its row is newer, or, where it left none, its result
+  /// stands and says so.
   public var laterEnded: Bool
   public var end: PreviousEnd
 
