@@ -223,7 +223,7 @@ final class Publisher: Sendable {
   }
 
   /// The rows go first: whoever sees the result finds them.
-  private func publishRead(_ outcome: Outcome, _ result: String) throws(FileError) {
+  private func publishResult(_ outcome: Outcome, _ result: String) throws(FileError) {
     switch outcome.streamed {
     case .result(let sink): try Self.file(sink).publish()
     case .rows(let sink):
@@ -243,42 +243,59 @@ final class Publisher: Sendable {
   private func publish(
     _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledResults
   ) throws(FileError) {
-    let result = name.job.result
-    try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
+    for step in Self.plan(outcome, name).steps {
+      try perform(step, outcome, name, database: database, batch)
+    }
+  }
+
+  private static func plan(_ outcome: Outcome, _ name: ClaimedName) -> PublicationPlan {
+    let isBatch = name.job.kind == .jsonl
     switch outcome.durability {
-    case .ledger(let key) where name.job.kind == .jsonl:
-      guard let engine = engines[database] else { return }
+    case .ledger: return .recorded(done: outcome.status == .done, isBatch: isBatch)
+    case .resultFile:
+      guard outcome.status == .done else { return .unrecorded(isBatch: isBatch) }
+      if case .control = outcome.ticket.job.body { return .command }
+      return .read
+    }
+  }
+
+  private func perform(
+    _ step: PublicationPlan.Step, _ outcome: Outcome, _ name: ClaimedName, database: String,
+    _ batch: UnsettledResults
+  ) throws(FileError) {
+    let result = name.job.result
+    let isBatch = name.job.kind == .jsonl
+    switch step {
+    case .giveWay:
+      try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
+    case .publishLines:
+      let engine = engine(database)
       try batches.publishLines(of: name.job, sequence: name.sequence, engine)
-      try results.publish(result, outcome.result)
-      batch.add(key: key, database: database, result: result, batch: name.sequence)
-      if outcome.status == .done {
-        try results.remove(name)
-      } else {
-        try batches.putAway(name, engine)
+    case .withdrawLines: try results.withdraw(name.job.text)
+    case .publish: try publishResult(outcome, result)
+    case .publishDurably: try results.publishDurably(result, outcome.result)
+    case .owe:
+      switch outcome.durability {
+      case .ledger(let key):
+        let sequence = isBatch ? name.sequence : nil
+        batch.add(key: key, database: database, result: result, batch: sequence)
+      case .resultFile: batch.add(read: name)
       }
-    case .ledger(let key):
-      try results.publish(result, outcome.result)
-      batch.add(key: key, database: database, result: result)
-      if outcome.status == .done {
-        try results.remove(name)
+    case .remove: try results.remove(name)
+    case .putAway:
+      if isBatch, case .ledger = outcome.durability {
+        try batches.putAway(name, engine(database))
       } else {
         try putAway(outcome, name)
       }
-    case .resultFile:
-      if outcome.status == .done, case .control = outcome.ticket.job.body {
-        // A command is not given a second time because the machine lost its result.
-        try results.publishDurably(result, outcome.result)
-        try results.remove(name)
-      } else if outcome.status == .done {
-        try publishRead(outcome, result)
-        batch.add(read: name)
-      } else {
-        // Nothing but this file says what became of the job once it is in failed/.
-        if name.job.kind == .jsonl { try results.withdraw(name.job.text) }
-        try results.publishDurably(result, outcome.result)
-        try results.moveToFailed(name)
-      }
     }
+  }
+
+  private func engine(_ database: String) -> Engine {
+    guard let engine = engines[database] else {
+      preconditionFailure("an outcome of \(database), which is not served")
+    }
+    return engine
   }
 }
 

@@ -100,7 +100,8 @@ struct CrashState {
     case .prefix:
       let count = Int.random(in: 0...pending.count, using: &random)
       for change in pending[..<count] { content.apply(change.change) }
-    case .zeros: content.bytes += [UInt8](repeating: 0, count: max(0, size(pending) - content.bytes.count))
+    case .zeros:
+      content.bytes += [UInt8](repeating: 0, count: max(0, size(pending) - content.bytes.count))
     case .torn: content.tear(pending.map(\.change), &random)
     }
     return content.bytes

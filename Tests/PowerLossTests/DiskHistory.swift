@@ -68,7 +68,9 @@ extension DiskHistory {
   /// The lines after which a failure shows something new: behind each change and each sync.
   var cuts: [Int] {
     var lines: Set<Int> = []
-    for change in nameChanges where !change.change.isOfMonitor { lines.insert(change.span.entry + 1) }
+    for change in nameChanges where !change.change.isOfMonitor {
+      lines.insert(change.span.entry + 1)
+    }
     let monitored = Set(
       nameChanges.compactMap { change -> Int? in
         if case .link(_, let file) = change.change, change.change.isOfMonitor { file } else { nil }

@@ -50,7 +50,9 @@ struct HistoryBuilder {
     var steps: [(line: Int, event: Int, opens: Bool)] = []
     for (index, event) in reader.events.enumerated() {
       steps.append((event.entry, index, false))
-      if ["openat", "open", "creat"].contains(event.name) { steps.append((event.exit, index, true)) }
+      if ["openat", "open", "creat"].contains(event.name) {
+        steps.append((event.exit, index, true))
+      }
     }
     steps.sort { ($0.line, $0.opens ? 1 : 0) < ($1.line, $1.opens ? 1 : 0) }
     var created: [Int: Int] = [:]
@@ -106,7 +108,8 @@ struct HistoryBuilder {
     }
     switch event.name {
     case "openat": return open(event, path(event, 0, 1), flags: event.text(2), span)
-    case "open": return open(event, resolve(event.string(0), below: nil), flags: event.text(1), span)
+    case "open":
+      return open(event, resolve(event.string(0), below: nil), flags: event.text(1), span)
     case "creat":
       return open(event, resolve(event.string(0), below: nil), flags: "O_CREAT|O_TRUNC", span)
     case "mkdir": make(resolve(event.string(0), below: nil), span)
@@ -126,7 +129,8 @@ struct HistoryBuilder {
   private mutating func performOnDescriptor(
     _ event: TraceEvent, _ span: DiskHistory.Span
   ) throws {
-    guard ["clone", "clone3", "vfork", "fork", "execve", "exit_group"].contains(event.name) == false,
+    guard
+      ["clone", "clone3", "vfork", "fork", "execve", "exit_group"].contains(event.name) == false,
       let opened = opened(event, try event.count(0))
     else { return }
     switch (event.name, opened.target) {
@@ -182,7 +186,10 @@ struct HistoryBuilder {
     let path = isAt ? path(event, 0, 1) : resolve(event.string(0), below: nil)
     let flags = event.name == "creat" ? "O_WRONLY" : event.text(isAt ? 2 : 1)
     let process = reader.process(of: event.process)
-    guard let path else { return descriptors[process, default: [:]][event.value] = nil }
+    guard let path else {
+      descriptors[process, default: [:]][event.value] = nil
+      return
+    }
     let target: Opened.Target
     if let file = file ?? names.files[path] {
       target = .file(file)
@@ -233,7 +240,11 @@ struct HistoryBuilder {
   private mutating func look(_ event: TraceEvent) {
     let file: Int?
     if event.bytes(1).isEmpty, let number = event.number(0) {
-      if case .file(let number)? = opened(event, number)?.target { file = number } else { file = nil }
+      if case .file(let number)? = opened(event, number)?.target {
+        file = number
+      } else {
+        file = nil
+      }
     } else {
       file = path(event, 0, 1).flatMap { names.files[$0] }
     }

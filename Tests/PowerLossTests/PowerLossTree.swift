@@ -68,7 +68,9 @@ final class PowerLossTree {
   private static func ofPreviousBoot(_ content: [UInt8]) -> [UInt8] {
     let lines = String(decoding: content, as: UTF8.self).split(
       separator: "\n", omittingEmptySubsequences: false)
-    let isWhole = lines.contains { $0.hasPrefix("boot=") && $0.utf8.count == previousBoot.utf8.count }
+    let isWhole = lines.contains {
+      $0.hasPrefix("boot=") && $0.utf8.count == previousBoot.utf8.count
+    }
     if !isWhole { return content }
     return Array(
       lines.map { $0.hasPrefix("boot=") ? previousBoot : String($0) }.joined(separator: "\n").utf8)
@@ -97,7 +99,8 @@ final class PowerLossTree {
   static func makeShim(in directory: String) throws -> String {
     let path = directory + "/identity_shim.so"
     let compiler = try ChildProcess(
-      "clang", ["-O2", "-shared", "-fPIC", "-o", path, RecordedRun.source("identity_shim.c"), "-ldl"])
+      "clang",
+      ["-O2", "-shared", "-fPIC", "-o", path, RecordedRun.source("identity_shim.c"), "-ldl"])
     guard compiler.wait() == .exited(0) else { throw RecordedRun.Failure(errors: compiler.errors) }
     return path
   }

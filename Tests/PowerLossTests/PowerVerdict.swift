@@ -133,7 +133,7 @@ struct PowerVerdict {
       problems.append("\(job.name): done without its effect")
     }
     if job.statuses.contains(status) {
-      judgeParts(job, status)
+      if isAccepted { judgeParts(job, status) }
     } else if isAccepted {
       problems.append("\(job.name): \(status) \(code)")
     } else if status != "rejected" && code != "SLUICE_LINES" && code != "SLUICE_BAD_FILE" {
@@ -154,7 +154,9 @@ struct PowerVerdict {
     switch job.kind {
     case .batch(let lines):
       let text = tree["results/" + job.name] ?? []
-      let found = text.split(separator: 10).filter { (try? JSONReader.parse(Array($0)))?.status != nil }
+      let found = text.split(separator: 10).filter {
+        (try? JSONReader.parse(Array($0)))?.status != nil
+      }
       expect(found.count == lines, "\(job.name): the results of \(found.count) lines")
     case .export(let rows, let lines):
       let text = tree["results/" + rows] ?? []
@@ -166,7 +168,8 @@ struct PowerVerdict {
   /// A result may appear again: a write's byte for byte.
   private mutating func compare(_ job: PowerJob, _ text: [UInt8], _ sight: String) {
     switch job.kind {
-    case .write, .batch: expect(text == Array(sight.utf8), "\(job.name): not the result that was seen")
+    case .write, .batch:
+      expect(text == Array(sight.utf8), "\(job.name): not the result that was seen")
     case .read, .export, .other: break
     }
   }
