@@ -58,8 +58,7 @@ extension CrashTests {
     func undoneClaimWithoutData(zeros: Int) throws {
       let spool = try killed(at: "committed:1", Self.insert)
       try undoClaim(on: spool)
-      let file = try spool.layout.incoming(.root).create("x.json")
-      try file.write([UInt8](repeating: 0, count: zeros))
+      try spool.layout.incoming(.root).create("x.json").write([UInt8](repeating: 0, count: zeros))
       try spool.forgetBoot()
       try expectDoneOnce(spool)
     }
