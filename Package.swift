@@ -37,6 +37,8 @@ let package = Package(
         "SluiceWorker", "Spool", "EventLoop", "Sluice", "SQLite", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    // Nothing but the library: what a program that embeds Sluice can see of it.
+    .executableTarget(name: "embedding", dependencies: ["Sluice"], path: "jobs/embedding"),
     .target(
       name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], exclude: ["Fixtures"]),

@@ -64,7 +64,9 @@ public final class Authorizer {
   func refuseVacuum() {
     denial = Denial(
       message: "VACUUM is not allowed in a job",
-      hint: "drop a control job: {\"control\":\"vacuum\"}")
+      hint:
+        "drop a control job: {\"control\":\"vacuum\"}, or {\"control\":\"backup\",\"to\":\"copy.db\"}"
+        + " for a copy")
   }
 
   /// Forgets what the last statement did.
@@ -136,7 +138,8 @@ public final class Authorizer {
     }
   }
 
-  private static let transactionDenial = Denial(
+  /// Of what would end or nest a job's transaction.
+  public static let transactionDenial = Denial(
     message: "a job is one transaction of its own; it may not end or nest it",
     hint: "leave out ROLLBACK, SAVEPOINT and RELEASE, and use \"expect\" to undo a job")
 

@@ -10,6 +10,8 @@ public struct Connection: ~Copyable {
     case writer
     /// Reads only (`query_only`).
     case reader
+    /// For trying things out, in memory: nothing that lasts.
+    case scratch
   }
 
   let handle: OpaquePointer
@@ -31,7 +33,7 @@ public struct Connection: ~Copyable {
     _ = Self.libraryIsConfigured
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-    if role == .writer { flags |= SQLITE_OPEN_CREATE }
+    if role != .reader { flags |= SQLITE_OPEN_CREATE }
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
       let error = SQLiteError(of: opened, code: code)
@@ -67,14 +69,23 @@ public struct Connection: ~Copyable {
     ] {
       try check(sluice_db_config_flag(handle, option, Int32(on)), on: handle)
     }
+    if role == .writer { try requireWriting(handle) }
     sqlite3_busy_timeout(handle, 5000)
     var pragmas = "PRAGMA wal_autocheckpoint=0;PRAGMA cell_size_check=ON;"
     switch role {
     case .writer: pragmas += "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
     case .reader: pragmas += "PRAGMA query_only=ON;"
+    case .scratch: break
     }
     try check(sqlite3_exec(handle, pragmas, nil, nil, nil), on: handle)
     if role == .writer { try requireWAL(handle) }
+  }
+
+  /// Where a file cannot be opened for writing, SQLite opens it for reading and calls it success.
+  private static func requireWriting(_ handle: OpaquePointer) throws(SQLiteError) {
+    guard sqlite3_db_readonly(handle, "main") != 0 else { return }
+    throw SQLiteError(
+      code: SQLITE_CANTOPEN, message: "the database file cannot be opened for writing")
   }
 
   /// Where the file system cannot share memory, SQLite stays with another mode and calls it success.
@@ -165,8 +176,9 @@ public struct Connection: ~Copyable {
       return result
     }
     guard let (statement, length) = try compiled.get() else { return nil }
-    // A PRAGMA with a value acts while it is compiled, so it is compiled each time.
-    if isWhole, !statement.traits.contains(.settingPragma) {
+    // A PRAGMA with a value acts while it is compiled, and EXPLAIN tells what was so when it was
+    // compiled, so these are compiled each time.
+    if isWhole, !statement.traits.contains(.settingPragma), !statement.isExplain {
       hooks.cache.insert(statement, for: sql)
       return (statement, sql.utf8.count)
     }
@@ -195,13 +207,23 @@ public struct Connection: ~Copyable {
     guard !sql.isEmpty else { return .success(nil) }
     var compiled: OpaquePointer?
     var length = 0
-    let code = sql.withMemoryRebound(to: CChar.self) { text in
-      var tail: UnsafePointer<CChar>?
-      let code = sqlite3_prepare_v3(
-        handle, text.baseAddress, Int32(text.count),
-        UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, &tail)
-      if let tail, let start = text.baseAddress { length = tail - start }
-      return code
+    func prepare() -> Int32 {
+      sql.withMemoryRebound(to: CChar.self) { text in
+        var tail: UnsafePointer<CChar>?
+        let code = sqlite3_prepare_v3(
+          handle, text.baseAddress, Int32(text.count),
+          UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, &tail)
+        if let tail, let start = text.baseAddress { length = tail - start }
+        return code
+      }
+    }
+    var code = prepare()
+    if code & 0xff == SQLITE_SCHEMA {
+      // While it has not read the schema, SQLite 3.40 says this of any mistake in SQL that names no
+      // table, however often it is asked.
+      sqlite3_table_column_metadata(
+        handle, "main", "sqlite_schema", nil, nil, nil, nil, nil, nil)
+      code = prepare()
     }
     let use = authorizer.takeUse()
     guard code == SQLITE_OK else {

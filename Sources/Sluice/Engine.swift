@@ -56,9 +56,7 @@ public final class Engine: Sendable {
         thread.run()
       }
     } catch {
-      throw JobError(
-        .connection, "SQLITE_NOMEM", "no thread for the writer (errno \(error.errno))", number: 7,
-        hint: "raise the limit on threads (ulimit -u, pids.max)")
+      throw JobError(error)
     }
     if let error = opened.wait() {
       writer.join()
@@ -67,16 +65,30 @@ public final class Engine: Sendable {
     self.inbox = inbox
     self.deliver = deliver
     self.observer = observer
-    commands = LongCommands(name: "commands-\(configuration.name)")
     writerStatus = status
     var poolConfiguration = ConnectionPool.Configuration(path: configuration.path)
     poolConfiguration.size = configuration.poolSize
     poolConfiguration.timeout = configuration.connectionTimeout
+    poolConfiguration.idleClose = configuration.poolIdle
     poolConfiguration.monitor = configuration.monitor
     pool = ConnectionPool(poolConfiguration)
-    readers = ReaderThreads(
-      configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
-      passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
+    do throws(ThreadError) {
+      commands = try LongCommands(name: "commands-\(configuration.name)")
+    } catch {
+      inbox.stop()
+      writer.join()
+      throw JobError(error)
+    }
+    do throws(ThreadError) {
+      readers = try ReaderThreads(
+        configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
+        passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
+    } catch {
+      commands.stop()
+      inbox.stop()
+      writer.join()
+      throw JobError(error)
+    }
   }
 
   /// Takes jobs on; each has its outcome delivered later, unless the engine is stopped before.
@@ -164,6 +176,11 @@ public final class Engine: Sendable {
     return try Self.value(answer.wait())
   }
 
+  /// The same without waiting for it, once and as far as it comes.
+  func forget(before limit: Timestamp, most: Int) {
+    inbox.send(.prune(before: limit, most: most) { _ in })
+  }
+
   /// The committed chunks of a batch, read beside the writer; whoever gets them uses them on one
   /// thread.
   public func chunks(ofBatch sequence: Int64) throws(JobError) -> BatchChunks {
@@ -210,5 +227,13 @@ extension Job {
   /// Whether a statement begins like one that reads and nothing else.
   public static func begins(asRead sql: UnsafeBufferPointer<UInt8>) -> Bool {
     SQLKeyword(of: sql).mayRead
+  }
+}
+
+extension JobError {
+  fileprivate init(_ error: ThreadError) {
+    self.init(
+      .connection, "SQLITE_NOMEM", "no thread \(error.name) (errno \(error.errno))", number: 7,
+      hint: "raise the limit on threads (ulimit -u, pids.max)")
   }
 }

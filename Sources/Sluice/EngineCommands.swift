@@ -21,9 +21,15 @@ extension Engine {
   }
 
   /// The same without a command: nobody is told but `then`, on the thread that did the work, and not
-  /// at all where the engine is stopped before. It cannot be cancelled.
+  /// at all where the engine is stopped before. It cannot be cancelled, and gives way: while an
+  /// urgent or a high job waits it does not begin, and one that comes stops it.
+  ///
+  /// - Parameters:
+  ///   - freeShare: of a vacuum: the share of free pages below which it is not needed.
+  ///   - preemptions: how often it gave way already; as often as a job must, and it keeps its turn.
   public func maintain(
-    _ work: ControlRequest.Maintenance, then: @escaping @Sendable (MaintenanceEnd) -> Void
+    _ work: ControlRequest.Maintenance, freeShare: Double = 0, preemptions: Int = 0,
+    then: @escaping @Sendable (MaintenanceEnd) -> Void
   ) {
     let job = Job(body: .control(.maintenance(work, database: configuration.name)))
     // No claimed job has this number.
@@ -33,22 +39,32 @@ extension Engine {
       job: job, priority: .bulk, arrived: .now())
     if work == .integrityCheck { return checkIntegrity(ticket, then: then) }
     // A crash meanwhile is no job's fault, so the record of what runs stays empty.
-    self.work(work, ticket, begins: {}, ends: { if let end = $0 { then(end) } })
+    self.work(
+      work, ticket, freeShare: freeShare, preemptions: preemptions, begins: {},
+      ends: { if let end = $0 { then(end) } })
   }
 
+  /// - Parameter preemptions: nil where it gives way to nobody.
   private func work(
-    _ work: ControlRequest.Maintenance, _ ticket: JobTicket,
-    begins: @escaping @Sendable () -> Void, ends: @escaping @Sendable (MaintenanceEnd?) -> Void
+    _ work: ControlRequest.Maintenance, _ ticket: JobTicket, freeShare: Double = 0,
+    preemptions: Int? = nil, begins: @escaping @Sendable () -> Void,
+    ends: @escaping @Sendable (MaintenanceEnd?) -> Void
   ) {
-    let (inbox, status) = (inbox, writerStatus)
+    let (inbox, status, configuration) = (inbox, writerStatus, configuration)
     inbox.send(
       .work { session in
         begins()
-        session.connection.interrupt.arm()
-        inbox.starts(
-          QueuedWrite(ticket: ticket, runsAlone: true), interrupt: session.connection.interrupt)
+        let gives = preemptions.map { $0 < configuration.scheduler.preemptionsMax } ?? false
+        var write = QueuedWrite(ticket: ticket, runsAlone: true)
+        write.preemptions = preemptions ?? 0
+        // Before its first statement, and without a window: nobody gains by half a vacuum.
+        session.connection.interrupt.arm(groupDeadline: gives ? 0 : .max, runsAlone: true)
+        inbox.starts(write, interrupt: session.connection.interrupt)
+        if gives, let first = inbox.first(now: .now()), first.ticket.priority <= .high {
+          session.connection.interrupt.stop(.preempted)
+        }
         status.update { $0.holdUp = "\(work.rawValue) (\(ticket.name))" }
-        let end = MaintenanceRun(work).run(on: session)
+        let end = MaintenanceRun(work, freeShare: freeShare).run(on: session)
         status.update { $0.holdUp = nil }
         inbox.rests()
         ends(end)

@@ -9,6 +9,8 @@ public struct EngineConfiguration: Sendable {
   public var spool: Int64 = 0
   /// Readers, each with a thread and a connection; opened on demand.
   public var poolSize = 10
+  /// Rest after which a reader's connection is closed.
+  public var poolIdle = 300.0
   public var foreignKeys = false
   /// Opens the files of imports, which are rejected without it.
   public var imports: (any ImportSource)?
@@ -21,6 +23,8 @@ public struct EngineConfiguration: Sendable {
   private var live: LiveTuning?
   /// Likewise: what reads are looked up in, and whoever commits tells it.
   private(set) var readCache: DatabaseCache?
+  /// Likewise: whether the database is still the one that was opened.
+  private(set) var databaseFile: DatabaseFile?
 
   public init(path: String) { self.path = path }
 
@@ -28,6 +32,7 @@ public struct EngineConfiguration: Sendable {
     var copy = self
     copy.live = live
     copy.readCache = cache
+    copy.databaseFile = DatabaseFile(path)
     return copy
   }
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The settings of an engine that may change while it runs; every duration is in seconds.
 public struct EngineTuning: Sendable, Equatable {
   /// How long a job waits for the write lock or a connection before an attempt counts as failed.
@@ -25,9 +23,9 @@ public struct EngineTuning: Sendable, Equatable {
 
 /// The tuning in force, for all threads of one engine.
 final class LiveTuning: Sendable {
-  private let state: Mutex<EngineTuning>
+  private let state: Monitor<EngineTuning>
 
-  init(_ tuning: EngineTuning) { state = Mutex(tuning) }
+  init(_ tuning: EngineTuning) { state = Monitor(tuning) }
 
   var current: EngineTuning { state.withLock { $0 } }
 

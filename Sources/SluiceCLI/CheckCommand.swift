@@ -8,7 +8,8 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Says whether a file would be taken as a job, without running it.",
     discussion: """
-      Its name, its JSON and its fields are checked, of a .jsonl each line, of a script the header. \
+      Its name, its size, its JSON and its fields are checked, of a .jsonl each line, of a script \
+      the header and where its statements end, by the limits and databases of the configuration. \
       SQL is not: only the database knows its tables.
       """)
 
@@ -23,7 +24,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let basename = file == "-" ? "job.json" : JobSource.basename(file)
     let job = try JobName.argument(name ?? basename)
-    var check = JobCheck()
+    var check = JobCheck(try options.settings())
     try check.read(JobSource(path: file), as: job)
     if options.json { writeJSON(check) } else { show(check) }
     if !check.faults.isEmpty { throw ExitCode(CommandFailure.Status.badData.rawValue) }

@@ -109,6 +109,7 @@ enum SettingsDocument {
     case .daily: writer.field("at", rule.schedule.text)
     }
     writer.field("database", rule.database)
+    writer.field("free", rule.freeShare > 0 ? rule.freeShare : nil)
     writer.endObject()
   }
 

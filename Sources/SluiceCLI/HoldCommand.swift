@@ -10,6 +10,6 @@ struct HoldCommand: ParsableCommand {
   func run() throws {
     // A control job is for the worker at once or not at all.
     let lanes = IncomingLane.allCases.filter { $0 != .control }
-    try jobs.move(from: lanes.map { .incoming($0) }, to: .hold)
+    try jobs.move(from: lanes.map { .incoming($0) }, to: .place(.hold))
   }
 }

@@ -1,4 +1,5 @@
 import Sluice
+import SluiceWorker
 import Spool
 
 /// Reads a job's text as the worker would, and keeps what is wrong with it.
@@ -13,10 +14,17 @@ struct JobCheck {
   /// As many as a person reads at once.
   private static let faultsMax = 20
 
-  private let decoder = JobDecoder()
+  /// Nil where nothing says which there are.
+  private let databases: Set<String>?
+  private let decoder: JobDecoder
   private var header = BatchHeader()
   private var lineNumber = 0
-  private var isFirstLine = true
+
+  init(_ loaded: LoadedSettings) {
+    let settings = WorkerSettings(loaded.settings)
+    databases = loaded.configPath == nil ? nil : Set(settings.databases.map(\.name))
+    decoder = JobDecoder(limits: settings.limits)
+  }
 
   mutating func read(_ source: consuming JobSource, as job: JobName) throws {
     switch job.kind {
@@ -24,21 +32,18 @@ struct JobCheck {
       let bytes = try source.contents()
       if isEmpty(bytes[...], code: SluiceCode.badJSON) { return }
       do throws(DecodeFailure) {
-        _ = try decoder.decode(bytes)
-        jobs += 1
+        noteGood(try decoder.decode(bytes).job)
       } catch {
         note(error.error)
       }
     case .jsonl:
       try source.forEachLine { line in readLine(line) }
-      if isFirstLine { noteEmpty(SluiceCode.badFile) }
+      if lineNumber == 0 { noteEmpty(SluiceCode.badFile) }
     case .sql:
       let bytes = try source.contents()
       if isEmpty(bytes[...], code: SluiceCode.badFile) { return }
-      let first = bytes.prefix { $0 != UInt8(ascii: "\n") }
       do throws(DecodeFailure) {
-        _ = try decoder.decodeScriptHeader(first)
-        jobs += 1
+        noteGood(try decoder.checkScript(bytes))
       } catch {
         note(error.error)
       }
@@ -50,14 +55,23 @@ struct JobCheck {
     }
   }
 
+  private mutating func noteGood(_ job: Job) {
+    if let error = databaseFault(job) { note(error) } else { jobs += 1 }
+  }
+
+  private func databaseFault(_ job: Job) -> JobError? {
+    guard let databases, !databases.contains(job.database) else { return nil }
+    return .noDatabase(job.database, known: databases)
+  }
+
   private mutating func readLine(_ line: ArraySlice<UInt8>) {
     lineNumber += 1
     if Self.isBlank(line) { return }
-    if isFirstLine {
-      isFirstLine = false
+    if lineNumber == 1 {
       do throws(DecodeFailure) {
         if let found = try decoder.decodeBatchHeader(line) {
           header = found
+          if let error = databaseFault(found.template) { note(atLine(error)) }
           return
         }
       } catch {
@@ -65,7 +79,7 @@ struct JobCheck {
       }
     }
     do throws(DecodeFailure) {
-      _ = try decoder.decodeLine(line, inheriting: &header)
+      _ = try decoder.decodeLine(line, number: lineNumber, inheriting: &header)
       jobs += 1
     } catch {
       note(atLine(error.error))

@@ -9,7 +9,13 @@ import Spool
 struct JobMove {
   let spool: SpoolLayout
   let sources: [SpoolInventory.Place]
-  let target: SpoolInventory.Place
+  let target: Target
+
+  enum Target {
+    case place(SpoolInventory.Place)
+    /// The lane that each came from before it failed.
+    case laneBefore
+  }
 
   /// What became of the names that were asked for.
   struct Report {
@@ -38,7 +44,7 @@ struct JobMove {
   /// Moves the jobs of these names and globs (`*`, `?`, `[…]`), and makes the moves durable.
   func move(_ patterns: [String]) throws -> Report {
     var report = Report()
-    var emptied: [SpoolInventory.Place] = []
+    var touched: [SpoolInventory.Place] = []
     for pattern in patterns {
       let found = try matches(pattern)
       if found.isEmpty {
@@ -46,18 +52,18 @@ struct JobMove {
       }
       for (job, source) in found {
         do throws(CommandFailure) {
-          try move(job, from: source)
+          let place = try move(job, from: source)
           report.moved.append(job)
-          if !emptied.contains(source) { emptied.append(source) }
+          // Where a job arrives first: a crash must not leave it nowhere.
+          if !touched.contains(place) { touched.insert(place, at: 0) }
+          if !touched.contains(source) { touched.append(source) }
         } catch {
           report.failures.append(error)
         }
       }
     }
     let inventory = SpoolInventory(spool: spool)
-    for place in emptied.isEmpty ? [] : [target] + emptied {
-      try inventory.directory(place).sync()
-    }
+    for place in touched { try inventory.directory(place).sync() }
     return report
   }
 
@@ -65,34 +71,42 @@ struct JobMove {
     _ pattern: String
   ) throws -> [(job: JobName, source: SpoolInventory.Place)] {
     let inventory = SpoolInventory(spool: spool)
-    let isGlob = pattern.contains { "*?[".contains($0) }
-    let exact = isGlob ? nil : try JobName.argument(pattern)
+    let exact = SpoolInventory.isGlob(pattern) ? nil : try JobName.argument(pattern)
     var found: [(job: JobName, source: SpoolInventory.Place)] = []
     for source in sources {
       if let exact {
         let status = try inventory.directory(source).status(exact.text)
         if status?.kind == .regular { found.append((exact, source)) }
       } else {
-        found += try inventory.sightings(in: source).map(\.job)
-          .filter { $0.kind != .foreign && fnmatch(pattern, $0.text, 0) == 0 }
-          .map { ($0, source) }
+        found += try inventory.jobs(matching: pattern, in: source).map { ($0, source) }
       }
     }
     return found
   }
 
+  private func place(of job: JobName) -> SpoolInventory.Place {
+    switch target {
+    case .place(let place): place
+    case .laneBefore: .incoming(FailedLanes(spool).lane(of: job))
+    }
+  }
+
+  /// - Returns: where it is now.
   private func move(
     _ job: JobName, from source: SpoolInventory.Place
-  ) throws(CommandFailure) {
+  ) throws(CommandFailure) -> SpoolInventory.Place {
     guard job.kind != .foreign else {
       throw CommandFailure(
         .badData, "\(job.text) was rejected for its name",
         hint: "submit it again under a better one: sluice submit --name NAME FILE")
     }
     let inventory = SpoolInventory(spool: spool)
+    let target = place(of: job)
     do throws(FileError) {
       try inventory.directory(source).renameNew(
         job.text, to: inventory.directory(target), job.text)
+      if source == .failed { FailedLanes(spool).forget(job) }
+      return target
     } catch {
       switch error.errno {
       case ENOENT:

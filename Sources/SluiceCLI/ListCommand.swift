@@ -61,13 +61,16 @@ struct ListCommand: ParsableCommand {
     (left.time, left.job.text) < (right.time, right.job.text)
   }
 
-  /// Jobs with a result, less those whose file is in `failed/`: all that did not end as `done`.
+  /// Jobs with a result that were done. Those whose file is in `failed/` were not, unless one of the
+  /// same name was since.
   private func doneJobs(
     _ inventory: SpoolInventory
   ) throws -> [SpoolInventory.Sighting] {
     let failed = Set(try inventory.sightings(in: .failed).map(\.job))
-    return try inventory.sightings(in: .results).filter { !failed.contains($0.job) }
-      .sorted(by: precedes)
+    return try inventory.sightings(in: .results).filter { sighting in
+      guard failed.contains(sighting.job) else { return true }
+      return try JobResult(of: sighting.job, in: inventory.spool)?.isDone == true
+    }.sorted(by: precedes)
   }
 
   private func showTable(_ sightings: [SpoolInventory.Sighting]) {

@@ -8,7 +8,7 @@ struct MoveOptions: ParsableArguments {
   var names: [String]
 
   func move(
-    from sources: [SpoolInventory.Place], to target: SpoolInventory.Place
+    from sources: [SpoolInventory.Place], to target: JobMove.Target
   ) throws {
     let move = JobMove(spool: try options.open(), sources: sources, target: target)
     try move.move(names).finish(json: options.json)

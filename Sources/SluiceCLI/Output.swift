@@ -16,6 +16,9 @@ enum Output {
   /// A line beside the answer: on standard error.
   static func note(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
+  /// Text as it is, beside the answer: a line that is written over.
+  static func progress(_ text: String) { write(Array(text.utf8), to: STDERR_FILENO) }
+
   private static func write(_ bytes: [UInt8], to descriptor: Int32) {
     bytes.withUnsafeBytes { buffer in
       var rest = buffer

@@ -7,5 +7,5 @@ struct ReleaseCommand: ParsableCommand {
   @OptionGroup var jobs: MoveOptions
   @OptionGroup var priority: PriorityOption
 
-  func run() throws { try jobs.move(from: [.hold], to: .incoming(priority.lane)) }
+  func run() throws { try jobs.move(from: [.hold], to: .place(.incoming(priority.lane))) }
 }

@@ -1,11 +1,18 @@
 import ArgumentParser
+import Sluice
+import Spool
 
 struct RetryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retry", abstract: "Tries failed jobs again; they arrive anew.")
 
   @OptionGroup var jobs: MoveOptions
-  @OptionGroup var priority: PriorityOption
+  @Option(help: "The lane: urgent, high, normal, low or bulk (else the one it came from).")
+  var priority: Priority?
 
-  func run() throws { try jobs.move(from: [.failed], to: .incoming(priority.lane)) }
+  func run() throws {
+    let lane = IncomingLane.allCases.first { $0.priority == priority }
+    try jobs.move(
+      from: [.failed], to: priority == nil ? .laneBefore : .place(.incoming(lane ?? .root)))
+  }
 }

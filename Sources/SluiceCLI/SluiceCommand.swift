@@ -15,7 +15,7 @@ struct SluiceCommand: ParsableCommand {
       RunCommand.self, InitCommand.self, SubmitCommand.self, ExecCommand.self, WaitCommand.self,
       StatusCommand.self, TopCommand.self, ListCommand.self, ShowCommand.self, CancelCommand.self,
       HoldCommand.self, ReleaseCommand.self, RetryCommand.self, CheckCommand.self,
-      ConfigCommand.self,
+      ConfigCommand.self, DoctorCommand.self, ProveCommand.self,
     ])
 
   static func main() {

@@ -97,6 +97,15 @@ struct SpoolInventory {
     return found
   }
 
+  /// Whether a name stands for all that match it (`*`, `?`, `[…]`).
+  static func isGlob(_ name: String) -> Bool { name.contains { "*?[".contains($0) } }
+
+  /// The jobs in one place whose names match a glob.
+  func jobs(matching glob: String, in place: Place) throws -> [JobName] {
+    try sightings(in: place).filter { $0.lane != .control }.map(\.job)
+      .filter { $0.kind != .foreign && fnmatch(glob, $0.text, 0) == 0 }
+  }
+
   /// How many jobs are in one place.
   func count(in place: Place) throws -> Int {
     var count = 0

@@ -6,7 +6,12 @@ struct Terminal {
   static let output = Terminal(STDOUT_FILENO)
   static let error = Terminal(STDERR_FILENO)
 
+  /// Never dressed: for text that goes elsewhere.
+  static let plain = Terminal()
+
   private let dresses: Bool
+
+  private init() { dresses = false }
 
   private init(_ descriptor: Int32) {
     dresses =

@@ -1,6 +1,5 @@
 import Sluice
 import Spool
-import Synchronization
 
 /// The claimed jobs that are not finished: what their files are called, how much memory they take,
 /// and how many each directory has contributed.
@@ -44,7 +43,7 @@ final class ActiveJobs: Sendable {
     var parkedCount: Int { parked.values.reduce(0, +) }
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
   private let onRoom: @Sendable () -> Void
 
   /// - Parameter onRoom: called, on the publisher's thread, when there is room again, nothing left

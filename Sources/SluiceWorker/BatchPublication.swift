@@ -30,7 +30,27 @@ struct BatchPublication: Sendable {
 
   /// Puts what is left of a batch into `failed/`, and takes its file out of `active/`.
   func putAway(_ name: ClaimedName, _ engine: Engine) throws(FileError) {
-    var scratch = try results.beginFailed(name.job)
+    try takeAway(name, leaveOver(name, engine))
+  }
+
+  /// How a batch's file is to go from `active/`.
+  enum Leaving {
+    /// What is left of it is in `failed/`, or nothing is.
+    case remove
+    /// It can be read as a batch no more, and is left over as it is.
+    case move
+  }
+
+  func takeAway(_ name: ClaimedName, _ leaving: Leaving) throws(FileError) {
+    switch leaving {
+    case .remove: try results.remove(name)
+    case .move: try results.moveToFailed(name)
+    }
+  }
+
+  /// Puts what is left of a batch into `failed/`, durably; its file stays in `active/`.
+  func leaveOver(_ name: ClaimedName, _ engine: Engine) throws(FileError) -> Leaving {
+    var scratch = try results.beginFailed(name)
     var chunks = try Chunks(engine, name.sequence, layout.failed.pathOf(name.job.text))
     var isEmpty = true
     var last: BatchChunk?
@@ -48,8 +68,7 @@ struct BatchPublication: Sendable {
       } catch let error as FileError {
         throw error
       } catch {
-        // What was a batch can be read as one no more: its file is left over as it is.
-        return try results.moveToFailed(name)
+        return .move
       }
     }
     if !isEmpty {
@@ -57,7 +76,7 @@ struct BatchPublication: Sendable {
       try scratch.sync()
       try scratch.publish()
     }
-    try results.remove(name)
+    return .remove
   }
 
   /// The chunks of a batch in order; an error of the database is one of the file that was to be

@@ -1,13 +1,15 @@
 import Sluice
 import Spool
 
-/// Looks in the ledgers, on a thread of its own, for jobs that ended before somebody waited for them
-/// and whose results are gone.
+/// Looks for jobs that ended before somebody waited for them, on a thread of its own: in the ledgers,
+/// then for what no ledger knows in the files that jobs have left.
 final class DependencyLookup: Sendable {
   private struct State: Sendable {
     /// At most what waiting jobs name.
     var asked: Set<String> = []
     var answers: [(name: String, status: JobStatus?)] = []
+    /// Seconds for which an end counts.
+    var retention: Double
     var isClosed = false
   }
 
@@ -15,20 +17,21 @@ final class DependencyLookup: Sendable {
   private static let patience = 1.0
 
   private let engines: EngineTable
-  private let retention: Double
+  private let files: EndedFileSearch
   private let log: WorkerLog
   private let onAnswer: @Sendable () -> Void
-  private let state = Monitor(State())
+  private let state: Monitor<State>
 
   /// - Parameters:
   ///   - retention: seconds for which an end counts.
   ///   - onAnswer: called on the thread.
   init(
-    _ engines: EngineTable, retention: Double, log: WorkerLog,
+    _ engines: EngineTable, _ layout: SpoolLayout, retention: Double, log: WorkerLog,
     onAnswer: @escaping @Sendable () -> Void
   ) {
     self.engines = engines
-    self.retention = retention
+    state = Monitor(State(retention: retention))
+    files = EndedFileSearch(layout)
     self.log = log
     self.onAnswer = onAnswer
   }
@@ -39,7 +42,7 @@ final class DependencyLookup: Sendable {
     state.signal()
   }
 
-  /// What was found since the last call; nil where no ledger knows such a job.
+  /// What was found since the last call; nil where nothing is left of such a job.
   func takeAnswers() -> [(name: String, status: JobStatus?)] {
     state.withLock { state in
       if state.answers.isEmpty { return [] }
@@ -47,6 +50,9 @@ final class DependencyLookup: Sendable {
       return state.answers
     }
   }
+
+  /// Seconds for which an end counts from now on.
+  func keep(_ retention: Double) { state.withLock { $0.retention = retention } }
 
   func close() {
     state.withLock { $0.isClosed = true }
@@ -65,7 +71,7 @@ final class DependencyLookup: Sendable {
         }
         onAnswer()
       } catch {
-        if !hasFailed { log.say("cannot look for jobs in the ledger: \(error.message)") }
+        if !hasFailed { log.say("cannot look for jobs that have ended: \(error.message)") }
         hasFailed = true
         state.withLock { $0.asked.formUnion(names) }
         let end = MonotonicTime.now().advanced(bySeconds: Self.patience)
@@ -85,7 +91,7 @@ final class DependencyLookup: Sendable {
   }
 
   private func search(_ names: Set<String>) throws(JobError) -> [String: EndedJob] {
-    let since = Timestamp.now().advanced(bySeconds: -retention)
+    let since = Timestamp.now().advanced(bySeconds: -state.withLock { $0.retention })
     var found: [String: EndedJob] = [:]
     for engine in engines.all {
       for (name, job) in try engine.endedJobs(names, since: since) {
@@ -93,6 +99,13 @@ final class DependencyLookup: Sendable {
         found[name] = job
       }
     }
-    return found
+    let unknown = names.subtracting(found.keys)
+    if unknown.isEmpty { return found }
+    do throws(FileError) {
+      let left = try files.find(unknown) { state.withLock { $0.isClosed } }
+      return found.merging(left) { ledger, _ in ledger }
+    } catch {
+      throw JobError(.storage, "SQLITE_IOERR", "\(error)", number: 10)
+    }
   }
 }

@@ -121,12 +121,17 @@ final class JobIntake {
         hint: "drop it into incoming/\(asked.name)/, or leave the field out")
     }
     guard databases.contains(job.database) else {
-      return JobError(
-        .request, SluiceCode.noDatabase, "there is no database \(job.database)",
-        pointer: "/database",
-        hint: "known: \(databases.sorted().joined(separator: ", "))")
+      return .noDatabase(job.database, known: databases)
     }
     return nil
+  }
+}
+
+extension JobError {
+  public static func noDatabase(_ name: String, known: Set<String>) -> JobError {
+    JobError(
+      .request, SluiceCode.noDatabase, "there is no database \(name)", pointer: "/database",
+      hint: "known: \(known.sorted().joined(separator: ", "))")
   }
 }
 

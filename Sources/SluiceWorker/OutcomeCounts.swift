@@ -1,5 +1,4 @@
 import Sluice
-import Synchronization
 
 /// How many jobs ended in which way since the start, and how long they took from their arrival until
 /// their result stood; from any thread.
@@ -13,7 +12,7 @@ final class OutcomeCounts: Sendable {
     var total: Int { jobs.values.reduce(0, +) }
   }
 
-  private let counts = Mutex(Snapshot())
+  private let counts = Monitor(Snapshot())
 
   func count(_ outcome: Outcome) {
     let nanoseconds = Timestamp.now().nanoseconds - outcome.ticket.arrived.nanoseconds

@@ -37,12 +37,16 @@ final class Publisher: Sendable {
   private let log: WorkerLog
   private let counts: OutcomeCounts
   private let state = Monitor(State(), conditions: 2)
-  private let passing = Mutex(())
+  private let passing = Monitor(())
+  /// Whether an earlier job may have left rows in a file of their own: most spools have none, and a
+  /// result need not look for them.
+  private let mayHaveRows: Atomic<Bool>
 
   init(
     _ results: ResultWriter, batches: BatchPublication, active: ActiveJobs, settler: Settler,
-    engines: EngineTable, counts: OutcomeCounts, log: WorkerLog
+    engines: EngineTable, counts: OutcomeCounts, mayHaveRows: Bool, log: WorkerLog
   ) {
+    self.mayHaveRows = Atomic(mayHaveRows)
     self.results = results
     self.batches = batches
     self.active = active
@@ -215,11 +219,13 @@ final class Publisher: Sendable {
     active.remove(outcome.ticket.sequence, outcome.status)
   }
 
-  private func putAway(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) {
-    guard outcome.ticket.job.importRequest != nil,
+  /// Puts an import that ended part-way into `failed/`, to go on from there; before its result.
+  /// - Returns: false for any other job.
+  private func leaveOver(_ outcome: Outcome, _ name: ClaimedName) throws(FileError) -> Bool {
+    guard outcome.status != .done, outcome.ticket.job.importRequest != nil,
       let line = ImportJobText.nextLine(afterResult: outcome.result)
-    else { return try results.moveToFailed(name) }
-    try results.moveToFailed(name, fromLine: line)
+    else { return false }
+    return try results.leaveOver(name, fromLine: line)
   }
 
   /// The rows go first: whoever sees the result finds them.
@@ -227,6 +233,7 @@ final class Publisher: Sendable {
     switch outcome.streamed {
     case .result(let sink): try Self.file(sink).publish()
     case .rows(let sink):
+      mayHaveRows.store(true, ordering: .relaxed)
       try Self.file(sink).publish()
       try results.publish(result, outcome.result)
     case nil: try results.publish(result, outcome.result)
@@ -243,9 +250,13 @@ final class Publisher: Sendable {
   private func publish(
     _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledResults
   ) throws(FileError) {
+    // How the job's file goes to `failed/`: itself, unless what is left of it is there already.
+    var leaving = BatchPublication.Leaving.move
     for step in Self.plan(outcome, name).steps {
-      try perform(step, outcome, name, database: database, batch)
+      try perform(step, outcome, name, database: database, batch, &leaving)
     }
+    guard name.job.kind == .json, mayHaveRows.load(ordering: .relaxed) else { return }
+    try results.withdrawRows(of: name.job, but: outcome.rowFormat)
   }
 
   private static func plan(_ outcome: Outcome, _ name: ClaimedName) -> PublicationPlan {
@@ -261,7 +272,7 @@ final class Publisher: Sendable {
 
   private func perform(
     _ step: PublicationPlan.Step, _ outcome: Outcome, _ name: ClaimedName, database: String,
-    _ batch: UnsettledResults
+    _ batch: UnsettledResults, _ leaving: inout BatchPublication.Leaving
   ) throws(FileError) {
     let result = name.job.result
     let isBatch = name.job.kind == .jsonl
@@ -272,6 +283,12 @@ final class Publisher: Sendable {
       let engine = engine(database)
       try batches.publishLines(of: name.job, sequence: name.sequence, engine)
     case .withdrawLines: try results.withdraw(name.job.text)
+    case .leaveOver:
+      if isBatch {
+        leaving = try batches.leaveOver(name, engine(database))
+      } else if try leaveOver(outcome, name) {
+        leaving = .remove
+      }
     case .publish: try publishResult(outcome, result)
     case .publishDurably: try results.publishDurably(result, outcome.result)
     case .owe:
@@ -282,12 +299,7 @@ final class Publisher: Sendable {
       case .resultFile: batch.add(read: name)
       }
     case .remove: try results.remove(name)
-    case .putAway:
-      if isBatch, case .ledger = outcome.durability {
-        try batches.putAway(name, engine(database))
-      } else {
-        try putAway(outcome, name)
-      }
+    case .putAway: try batches.takeAway(name, leaving)
     }
   }
 
@@ -296,6 +308,14 @@ final class Publisher: Sendable {
       preconditionFailure("an outcome of \(database), which is not served")
     }
     return engine
+  }
+}
+
+extension Outcome {
+  /// Of the file with its rows; nil where it has none.
+  fileprivate var rowFormat: ResultFormat? {
+    guard case .rows = streamed else { return nil }
+    return ticket.job.result.format
   }
 }
 

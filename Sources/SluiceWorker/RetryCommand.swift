@@ -1,14 +1,11 @@
 import Glibc
-import JSON
 import Sluice
 import Spool
 
-/// Moves one job from `failed/` to `incoming/`, durably.
+/// Moves one job from `failed/` to `incoming/`, into the lane that it came from; durably.
 struct RetryCommand {
   /// Files of `failed/` that are opened to find an id.
   private static let searchMax = 10_000
-  /// Bytes of each: an id may stand behind other fields, hardly behind more.
-  private static let headBytes = 64 << 10
 
   private let layout: SpoolLayout
 
@@ -17,14 +14,16 @@ struct RetryCommand {
   /// - Parameter nameOrID: of the job.
   func run(_ nameOrID: String) -> Worker.Answer {
     do throws(FileError) {
-      guard let name = try name(of: nameOrID) else {
+      guard let job = try job(of: nameOrID) else {
         return .failed(.notFound(nameOrID, "is not in failed/"))
       }
-      let target = layout.incoming(.root)
-      try layout.failed.renameNew(name, to: target, name)
+      let lanes = FailedLanes(layout)
+      let target = layout.incoming(lanes.lane(of: job))
+      try layout.failed.renameNew(job.text, to: target, job.text)
+      lanes.forget(job)
       try target.sync()
       try layout.failed.sync()
-      return .done("retry", Worker.object([("job", name)]))
+      return .done("retry", Worker.object([("job", job.text)]))
     } catch {
       if error.errno == ENOENT { return .failed(.notFound(nameOrID, "has just left failed/")) }
       if error.errno == EEXIST {
@@ -39,38 +38,28 @@ struct RetryCommand {
     }
   }
 
-  private func name(of nameOrID: String) throws(FileError) -> String? {
+  private func job(of nameOrID: String) throws(FileError) -> JobName? {
     if let job = JobName(nameOrID), job.kind != .foreign,
       try layout.failed.status(job.text)?.kind == .regular
     {
-      return job.text
+      return job
     }
     return try latest(withID: nameOrID)
   }
 
-  private func latest(withID id: String) throws(FileError) -> String? {
+  private func latest(withID id: String) throws(FileError) -> JobName? {
     var reader = try DirectoryReader(layout.failed)
-    var latest: (name: String, changed: Int64)?
+    var latest: (job: JobName, changed: Int64)?
     var looked = 0
     while looked < Self.searchMax, let entry = try reader.next() {
-      let name = String(cString: entry.name)
-      guard let job = JobName(name), job.kind != .foreign else { continue }
+      guard let job = JobName(String(cString: entry.name)), job.kind != .foreign else { continue }
       looked += 1
-      guard try self.id(of: job) == id, let status = try layout.failed.status(name)
+      guard try FailedJob(job, in: layout).id == id,
+        let status = try layout.failed.status(job.text)
       else { continue }
       if let found = latest, found.changed >= status.changed { continue }
-      latest = (name, status.changed)
+      latest = (job, status.changed)
     }
-    return latest?.name
-  }
-
-  private func id(of job: JobName) throws(FileError) -> String? {
-    guard var head = try layout.failed.head(job.text, bytes: Self.headBytes) else { return nil }
-    if job.kind == .sql {
-      let prefix = Array("-- sluice:".utf8)
-      guard head.starts(with: prefix) else { return nil }
-      head = head.dropFirst(prefix.count)
-    }
-    return ObjectHead.strings(["id"], in: head)["id"]
+    return latest?.job
   }
 }

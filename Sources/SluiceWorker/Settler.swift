@@ -1,6 +1,5 @@
 import Sluice
 import Spool
-import Synchronization
 
 /// Makes published results durable batch by batch, away from everything that waits for them; then
 /// says so in the ledger and removes what was kept for the case of a power failure.
@@ -25,7 +24,7 @@ final class Settler: Sendable {
   private let engines: EngineTable
   private let log: WorkerLog
   private let state = Monitor(State(), conditions: 2)
-  private let doubt = Mutex(false)
+  private let doubt = Monitor(false)
 
   init(_ results: ResultWriter, _ layout: SpoolLayout, engines: EngineTable, log: WorkerLog) {
     self.results = results
@@ -155,7 +154,7 @@ final class Settler: Sendable {
 
 /// The engines of the databases that are served, by name; the same for all threads from the start.
 final class EngineTable: Sendable {
-  private let engines = Mutex<[String: Engine]>([:])
+  private let engines = Monitor<[String: Engine]>([:])
 
   subscript(name: String) -> Engine? { engines.withLock { $0[name] } }
 

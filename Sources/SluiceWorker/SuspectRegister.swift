@@ -1,11 +1,11 @@
+import Sluice
 import Spool
-import Synchronization
 
 /// The jobs that may have killed workers, known to all threads from the start: a batch whose chunk
 /// is committed got further and is one no more.
 final class SuspectRegister: Sendable {
   private let layout: SpoolLayout
-  private let list = Mutex(SuspectList())
+  private let list = Monitor(SuspectList())
 
   init(_ layout: SpoolLayout) { self.layout = layout }
 

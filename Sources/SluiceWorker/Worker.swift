@@ -30,7 +30,7 @@ final class Worker {
   private let counts = OutcomeCounts()
   let publisher: Publisher
   private let settler: Settler
-  private let monitor: WorkerMonitor
+  let monitor: WorkerMonitor
   let maintenance: WorkerMaintenance
   var intake: JobIntake
   var claim: JobClaim
@@ -49,9 +49,11 @@ final class Worker {
   /// By the clock of file systems, which gives arrivals: what arrived before was not meant for this
   /// worker.
   let started: Timestamp
-  private let lookup: DependencyLookup
+  let lookup: DependencyLookup
   let waiting: WaitingRoom
   var commands = PendingCommands()
+  let batches: BatchPublication
+  var late = LateDatabases()
 
   /// Takes the spool, opens the databases and puts in order what the worker before left.
   /// - Throws: a `WorkerError` where it cannot work here.
@@ -69,19 +71,20 @@ final class Worker {
     let trigger = wakeup.trigger
     active = ActiveJobs { trigger.wake() }
     let results = ResultWriter(layout)
-    try results.removeScratch()
+    let hasRows = try results.removeScratch()
     let rows = StreamedFileStore(layout) { log.say($0) }
     let decoder = JobDecoder(limits: settings.limits)
     let batches = BatchPublication(layout, results, decoder)
+    self.batches = batches
     let settler = Settler(results, layout, engines: engines, log: log)
     self.settler = settler
     publisher = Publisher(
       results, batches: batches, active: active, settler: settler, engines: engines,
-      counts: counts, log: log)
+      counts: counts, mayHaveRows: hasRows, log: log)
     intake = JobIntake(
       decoder, layout, databases: Set(settings.databases.map(\.name)))
     let lookup = DependencyLookup(
-      engines, retention: settings.ledgerRetention, log: log
+      engines, layout, retention: settings.ledgerRetention, log: log
     ) { trigger.wake() }
     self.lookup = lookup
     waiting = try WaitingRoom(
@@ -89,6 +92,7 @@ final class Worker {
     let recovery = WorkerRecovery(layout, batches, end: lock.previousEnd, log: log)
     suspects = SuspectRegister(layout)
     let identity = try SpoolIdentity.ofSpool(layout)
+    var openings: [DatabaseOpening] = []
     for database in settings.databases {
       var configuration = settings.engine
       configuration.name = database.name
@@ -101,8 +105,16 @@ final class Worker {
       configuration.imports = ImportFiles(layout)
       let record = try recovery.inFlightRecord(of: database.name)
       let observer = RunRecorder(record: record, suspects: suspects)
-      engines.add(try Self.open(configuration, observer, rows, publisher, log))
+      let (fixed, publisher) = (configuration, publisher)
+      openings.append(
+        try DatabaseOpening(database.name, wake: { trigger.wake() }) { () throws(WorkerError) in
+          try Self.open(fixed, observer, rows, publisher, log)
+        })
     }
+    // Whether a file that a power failure brought back is a job that has run, only its database
+    // knows.
+    let needsAll = [.doubtful, .rebooted].contains(lock.previousEnd)
+    for engine in try late.await(openings, needsAll: needsAll, log: log) { engines.add(engine) }
     let start = try recovery.run(engines: engines, results: results)
     try lock.markRecovered()
     suspects.begin(start.suspects)
@@ -126,25 +138,6 @@ final class Worker {
     // All first, since they may wait for each other.
     for name in start.runAgain { active.add(name, bytes: 0) }
     readmit(start.runAgain)
-  }
-
-  private static func open(
-    _ configuration: EngineConfiguration, _ observer: RunRecorder, _ rows: StreamedFileStore,
-    _ publisher: Publisher, _ log: WorkerLog
-  ) throws -> Engine {
-    let name = configuration.name
-    do throws(JobError) {
-      return try Engine(
-        configuration, observer: observer, rows: rows, report: { log.say($0) },
-        deliver: { publisher.add($0, database: name) })
-    } catch {
-      var failure = WorkerError(
-        "cannot use the database \(configuration.path): \(error.message) (\(error.code))",
-        hint: error.code == "SQLITE_NOTADB"
-          ? "give another path, or move that file away" : "see that its directory is writable")
-      if error.code == "SQLITE_NOTADB" { failure.exitCode = 65 }
-      throw failure
-    }
   }
 
   private func watch() throws {
@@ -185,8 +178,10 @@ final class Worker {
     log.say("working on \(settings.spool)")
     while true {
       let now = MonotonicTime.now()
-      let beat = monitor.beat(now, scanners, waiting, isStopping: state.isStopping)
-      let deadline = tick(now).orEarlier(beat)
+      let next = tick(now)
+      // Behind the tick, since what that has found is news.
+      let deadline = next.orEarlier(
+        monitor.beat(now, scanners, waiting, late, isStopping: state.isStopping))
       if state.isOver(unfinished: active.busyCount, now: .now()) { break }
       if settings.once, deadline != .now, isIdle { break }
       switch deadline {
@@ -223,6 +218,7 @@ final class Worker {
     if !unread.isEmpty { readmit(takeUnread()) }
     readmit(active.takeHandedBack())
     attendWaiting(now)
+    takeInLateDatabases(now)
     if let time = maintenance.tick(now) { next = next.orEarlier(time) }
     var claims = Self.claimsPerTick
     for scanner in scanners {
@@ -318,6 +314,7 @@ final class Worker {
         pending[ticket.job.database, default: []].append(ticket)
       }
     case .reject(let ticket, let error):
+      if let id = ticket.job.id { active.identify(ticket.sequence, as: id) }
       waiting.notice(ticket)
       var document = ResultDocument(of: ticket, status: .rejected, finished: .now())
       document.error = error
@@ -345,7 +342,7 @@ final class Worker {
   }
 
   /// Jobs that have been claimed before, by this worker or the one before it.
-  private func readmit(_ names: [ClaimedName]) {
+  func readmit(_ names: [ClaimedName]) {
     if names.isEmpty { return }
     for name in names {
       switch claim.reopen(name) {
@@ -362,19 +359,22 @@ final class Worker {
 
   // MARK: The end
 
+  var previousEnd: PreviousEnd { lock.previousEnd }
+
   private var isIdle: Bool {
-    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty
-      && !hasWaitingToDo
+    active.isQuiet && active.handedBackCount == 0 && unread.isEmpty && !hasWaitingToDo
+      && !late.isAnyLocked
       && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
   }
 
   private func end() throws -> Int32 {
+    for opening in late.openings { opening.stop() }
     for engine in engines.all { engine.stop() }
     publisher.close()
     lookup.close()
     maintenance.close()
     for thread in threads { thread.join() }
-    monitor.stop(scanners, waiting)
+    monitor.stop(scanners, waiting, late)
     for watch in watches { watch.close() }
     wakeup.close()
     let left = active.count + active.handedBackCount
@@ -383,7 +383,8 @@ final class Worker {
       log.say("results may not be durable; the next start writes them again")
       return 1
     }
-    try lock.markClean()
+    // What the worker before left in a database that never came is still to be put in order.
+    if late.isEmpty || previousEnd != .killed { try lock.markClean() }
     if !settings.once { return 0 }
     return counts.allDone && left == 0 ? 0 : 1
   }

@@ -10,6 +10,8 @@ final class WorkerRecovery {
     var suspects = SuspectList()
     /// The highest number known to have been used.
     var highestSequence: UInt64 = 0
+    /// Claimed jobs that had ended.
+    var ended: [(sequence: UInt64, status: JobStatus)] = []
   }
 
   private let layout: SpoolLayout
@@ -42,7 +44,22 @@ final class WorkerRecovery {
     var laterEnded = false
   }
 
+  /// The same for a database that was not there at the start, while the worker works on others.
+  /// - Returns: its claimed jobs that had ended, which are put away.
+  func takeIn(
+    _ engines: EngineTable, results: ResultWriter
+  ) throws -> [(sequence: UInt64, status: JobStatus)] {
+    try putInOrder(engines, results, suspects: { _ in SuspectList() }).ended
+  }
+
   func run(engines: EngineTable, results: ResultWriter) throws -> Start {
+    try putInOrder(engines, results) { files in try suspects(files, engines) }
+  }
+
+  private func putInOrder(
+    _ engines: EngineTable, _ results: ResultWriter,
+    suspects: ([ClaimedName]) throws -> SuspectList
+  ) throws -> Start {
     let (files, strangers) = try layout.claimedFiles()
     for stranger in strangers { log.say("active/\(stranger) is none of the worker's; left alone") }
     var rows = try unsettledRows(engines)
@@ -50,7 +67,7 @@ final class WorkerRecovery {
     var start = Start()
     start.highestSequence = max(
       files.last?.sequence ?? 0, rows.keys.max() ?? 0)
-    start.suspects = try suspects(files, engines)
+    start.suspects = try suspects(files)
 
     var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
     var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
@@ -67,6 +84,7 @@ final class WorkerRecovery {
         if withoutRow.runsAgain { withoutRows = files.filter { rows[$0.sequence] == nil } }
         for file in files {
           guard let row = rows.removeValue(forKey: file.sequence) else { continue }
+          start.ended.append((file.sequence, row.row.status))
           putAway.append((file, try decide(row, .claimed).active, nextLines[row.row.identity]))
         }
         for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {

@@ -1,3 +1,4 @@
+import Sluice
 import Spool
 
 /// Settings that change while the worker runs.
@@ -23,6 +24,13 @@ extension Worker {
     claim.rules = settings.claimRules
     waiting.afterTimeout = settings.afterTimeout
     maintenance.adopt(settings)
-    for engine in engines.all { engine.tune(settings.engine.tuning) }
+    monitor.adopt(settings.monitor)
+    lookup.keep(settings.ledgerRetention)
+    for engine in engines.all { tune(engine) }
+  }
+
+  func tune(_ engine: Engine) {
+    engine.tune(settings.engine.tuning)
+    engine.configuration.monitor?.countAsSlow(from: settings.slowQuery)
   }
 }

@@ -7,6 +7,7 @@ extension Worker {
   /// - Returns: whether the engine is to have it now.
   func mayRun(_ ticket: JobTicket, alone: Bool, _ fate: JobFate) -> Bool {
     if let id = ticket.job.id { active.identify(ticket.sequence, as: id) }
+    if waitsForDatabase(ticket) { return false }
     switch fate {
     case .open: waiting.notice(ticket)
     case .run: return true

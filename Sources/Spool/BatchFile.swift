@@ -121,7 +121,7 @@ final class BatchFileReader: BatchReader {
       guard last.contains(where: { !Self.isSpace($0) }) else { continue }
       guard lastIsWhole else { return tooLong() }
       do throws(DecodeFailure) {
-        let job = try source.decoder.decodeLine(last[...], inheriting: &header)
+        let job = try source.decoder.decodeLine(last[...], number: line, inheriting: &header)
         let hash = job.id == nil ? 0 : hash(job.database)
         return BatchLine(number: line, content: .success(job), hash: hash)
       } catch {

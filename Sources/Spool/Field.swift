@@ -84,7 +84,14 @@ struct Field {
     let elements = try array(what)
     guard !elements.isEmpty else { throw expected(what) }
     var names: [String] = []
-    for element in elements { names.append(try Field(name, element).identifier(what)) }
+    for element in elements {
+      let identifier = try Field(name, element).identifier(what)
+      guard !names.contains(where: { $0.lowercased() == identifier.lowercased() }) else {
+        throw Field(name, element).misplaced(
+          "has \(Found.quoted(identifier)) twice", hint: "name each column once")
+      }
+      names.append(identifier)
+    }
     return names
   }
 }

@@ -1,6 +1,6 @@
 #if DEBUG
   import Glibc
-  import Synchronization
+  import Sluice
 
   /// Stands between the spool and the file system in debug builds: records the operations below one
   /// directory and makes chosen ones fail. Release builds have no trace of it.
@@ -49,7 +49,7 @@
       var isRecording = false
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
     public init() {}
 
@@ -85,7 +85,7 @@
 
     // MARK: Installation
 
-    private static let installed = Mutex<[(root: String, interposer: FileInterposer)]>([])
+    private static let installed = Monitor<[(root: String, interposer: FileInterposer)]>([])
 
     /// From now on, directories opened at or below `root` pass through this interposer.
     public func install(under root: String) {

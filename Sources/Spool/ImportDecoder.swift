@@ -47,14 +47,18 @@ struct ImportDecoder: Sendable {
       case .fromLine: request.fromLine = try value.integer(atLeast: 1)
       }
     }
-    guard let file = parts.file, let table = parts.table else {
-      throw field.expected("an object with \"file\" and \"table\"")
-    }
+    guard let file = parts.file else { throw missing("file", in: field) }
+    guard let table = parts.table else { throw missing("table", in: field) }
     request.file = try path(file)
     request.table = try table.identifier("the name of a table")
     request.format = try format(parts.format, file: request.file, of: file)
     try settle(&request, parts, field)
     return request
+  }
+
+  private func missing(_ name: String, in field: Field) -> JobFault {
+    field.misplaced(
+      "has no \"\(name)\"", hint: "name the \"file\" below data/ and the \"table\" it goes into")
   }
 
   /// Where `from_line` stands, with the comma that goes with it.
@@ -107,8 +111,9 @@ struct ImportDecoder: Sendable {
         "is only for \"conflict\": \"update\"", hint: "leave it out, or set \"conflict\"")
     }
     if request.create, request.format == .csv, !request.header, request.columns == nil {
-      throw field.expected(
-        "an object with \"columns\" where \"create\" makes a table for a file without a header")
+      throw field.misplaced(
+        "has \"create\" for a file without a header, and no \"columns\"",
+        hint: "name the new table's columns in \"columns\"")
     }
   }
 

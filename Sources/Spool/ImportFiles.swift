@@ -44,11 +44,22 @@ public struct ImportFiles: ImportSource {
     } catch {
       throw .unreadable("\(error)")
     }
-    guard let fault = reader.headerFault else { return reader }
+    guard let fault = reader.headerFault ?? repeated(reader.header, request) else { return reader }
     var error = JobError.badFile("the header of \(origin.path): \(fault.message)", hint: nil)
     error.line = 1
     error.column = fault.column
     throw .unfit(error)
+  }
+
+  /// Of two values for one column SQLite would take one, and not say which.
+  private func repeated(_ header: [String]?, _ request: ImportRequest) -> RowFault? {
+    guard request.columns == nil, let header else { return nil }
+    var met: Set<String> = []
+    guard let index = header.firstIndex(where: { !met.insert($0.lowercased()).inserted })
+    else { return nil }
+    return RowFault(
+      "it names the column \(header[index]) twice; name the targets in \"columns\"",
+      column: index + 1)
   }
 
   private func reading<Success: ~Copyable>(

@@ -80,15 +80,17 @@ public struct JobDecoder: Sendable {
 
   /// Reads one line of a `.jsonl` file, which is neither blank nor its header.
   ///
-  /// - Parameter header: supplies what the line does not say, and takes up the line's SQL for the
-  ///   lines after it, also when the line is rejected. It has none after a line whose SQL could
-  ///   not be read, so that no values run with SQL they were not meant for.
+  /// - Parameters:
+  ///   - number: the line's own in its file, from 1, for what is said of it.
+  ///   - header: supplies what the line does not say, and takes up the line's SQL for the lines
+  ///     after it, also when the line is rejected. It has none after a line whose SQL could not be
+  ///     read, so that no values run with SQL they were not meant for.
   public func decodeLine(
-    _ line: ArraySlice<UInt8>, inheriting header: inout BatchHeader
+    _ line: ArraySlice<UInt8>, number: Int = 1, inheriting header: inout BatchHeader
   ) throws(DecodeFailure) -> Job {
     let root: JSONNode
     do throws(DecodeFailure) {
-      root = try parse(line)
+      root = try parse(line, linesBefore: number - 1)
     } catch {
       header.origin = Self.mayNameSQL(line) ? .own : .inherited
       if header.origin == .own { header.sql = nil }
@@ -158,7 +160,8 @@ public struct JobDecoder: Sendable {
   private static let batchMetaPath = [EnvelopeField.sluice.rawValue] + metaPath
 
   private func parse(
-    _ text: ArraySlice<UInt8>, envelope: String? = nil, columnsBefore: Int = 0
+    _ text: ArraySlice<UInt8>, envelope: String? = nil, linesBefore: Int = 0,
+    columnsBefore: Int = 0
   ) throws(DecodeFailure) -> JSONNode {
     guard text.count <= limits.jobBytes else {
       throw DecodeFailure(
@@ -174,6 +177,7 @@ public struct JobDecoder: Sendable {
     } catch {
       var error = error
       if error.line == 1 { error.column += columnsBefore }
+      error.line += linesBefore
       // What is wrong may still be JSON, with an id and a meta to give back.
       let root =
         error.kind == .syntax

@@ -3,13 +3,13 @@ import Glibc
 
 extension Directory {
   /// Replaces `name` by a file with this content, whole, through the scratch `.NAME.tmp`; not made
-  /// durable. The mode is as given, whatever the umask.
+  /// durable. A mode that is given holds whatever the umask.
   public func replace(
-    _ name: String, with bytes: [UInt8], mode: UInt32 = 0o640
+    _ name: String, with bytes: [UInt8], mode: UInt32? = nil
   ) throws(FileError) {
     let scratch = "." + name + ".tmp"
-    let file = try create(scratch, mode: mode)
-    try file.setMode(mode)
+    let file = try create(scratch, mode: mode ?? 0o640)
+    if let mode { try file.setMode(mode) }
     try file.write(bytes)
     try rename(scratch, to: self, name)
   }

@@ -18,6 +18,8 @@ public enum PublicationPlan: Sendable, Hashable {
     case publishLines
     /// Those of an earlier batch go.
     case withdrawLines
+    /// What is left of a batch or an import goes to `failed/`: whoever sees the result finds it.
+    case leaveOver
     case publish
     /// The same, its data durable before it stands.
     case publishDurably
@@ -25,16 +27,15 @@ public enum PublicationPlan: Sendable, Hashable {
     case owe
     /// The job's file goes.
     case remove
-    /// The job's file, or what is left of it, goes to `failed/`.
+    /// The job's file goes to `failed/`, unless what is left of it is there.
     case putAway
   }
 
   public var steps: [Step] {
     switch self {
     case .recorded(let done, let isBatch):
-      (isBatch ? [.giveWay, .publishLines] : [.giveWay]) + [
-        .publish, .owe, done ? .remove : .putAway,
-      ]
+      (isBatch ? [.giveWay, .publishLines] : [.giveWay])
+        + (done ? [.publish, .owe, .remove] : [.leaveOver, .publish, .owe, .putAway])
     case .read: [.giveWay, .publish, .owe]
     case .command: [.giveWay, .publishDurably, .remove]
     case .unrecorded(let isBatch):

@@ -9,8 +9,12 @@ import Sluice
 /// for one name.
 public struct ResultWriter: Sendable {
   private let layout: SpoolLayout
+  private let lanes: FailedLanes
 
-  public init(_ layout: SpoolLayout) { self.layout = layout }
+  public init(_ layout: SpoolLayout) {
+    self.layout = layout
+    lanes = FailedLanes(layout)
+  }
 
   /// Puts a result under its name, replacing an older one.
   ///
@@ -41,24 +45,55 @@ public struct ResultWriter: Sendable {
   }
 
   /// Removes what a worker that was killed was writing; before anything is written.
-  public func removeScratch() throws(FileError) {
+  /// - Returns: whether there are files of rows in `results/`.
+  public func removeScratch() throws(FileError) -> Bool {
+    var hasRows = false
     for directory in [layout.results, layout.failed] {
       var reader = try DirectoryReader(directory)
       while let entry = try reader.next() {
         let name = UnsafeRawBufferPointer(start: entry.name, count: entry.length)
-        guard name.first == UInt8(ascii: "."), name.suffix(4).elementsEqual(".tmp".utf8) else {
-          continue
+        if Self.isScratch(name) {
+          try directory.unlink(entry.name)
+        } else {
+          hasRows = hasRows || Self.isRows(name)
         }
-        try directory.unlink(entry.name)
       }
+    }
+    return hasRows
+  }
+
+  private static func isRows(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.suffix(9).elementsEqual(".rows.csv".utf8)
+      || name.suffix(11).elementsEqual(".rows.jsonl".utf8)
+  }
+
+  /// Takes away the rows that an earlier job of that name has left.
+  /// - Parameter format: of those that are this job's own.
+  public func withdrawRows(of name: JobName, but format: ResultFormat?) throws(FileError) {
+    for other in ResultFormat.ofRows where other != format {
+      try layout.results.unlink(name.rows(format: other.rawValue))
+    }
+  }
+
+  /// `.NAME.tmp`, and what SQLite keeps beside a copy of that name.
+  private static func isScratch(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard name.first == UInt8(ascii: ".") else { return false }
+    return ["", "-wal", "-shm", "-journal"].contains { suffix in
+      let ending = ".tmp" + suffix
+      return name.suffix(ending.utf8.count).elementsEqual(ending.utf8)
     }
   }
 
   /// Takes a result of an earlier job of that name away, which the next one does not replace.
   public func withdraw(_ name: String) throws(FileError) { try layout.results.unlink(name) }
 
-  /// A file in `failed/` that is not the job's own: what is left of a batch or an import.
-  public func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
+  /// A file in `failed/` that is not the job's own: what is left of a batch.
+  public func beginFailed(_ name: ClaimedName) throws(FileError) -> ScratchFile {
+    lanes.note(name.lane, of: name.job)
+    return try beginFailed(name.job)
+  }
+
+  private func beginFailed(_ name: JobName) throws(FileError) -> ScratchFile {
     try ScratchFile(layout.failed, name.text, isResult: false)
   }
 
@@ -74,6 +109,7 @@ public struct ResultWriter: Sendable {
   /// - Parameter replacing: false where a later job of that name has ended: then a file that is
   ///   there already is the later one's, and this one is removed.
   public func moveToFailed(_ name: ClaimedName, replacing: Bool = true) throws(FileError) {
+    if replacing { lanes.note(name.lane, of: name.job) }
     let text = name.text
     try Self.moveToFailed(text, in: layout.active, name.job, layout, replacing: replacing)
   }
@@ -82,6 +118,7 @@ public struct ResultWriter: Sendable {
   public func moveToFailed(
     _ name: ClaimedName, fromLine line: Int, replacing: Bool = true
   ) throws(FileError) {
+    if replacing { lanes.note(name.lane, of: name.job) }
     try moveToFailed(
       name.text, in: layout.active, name.job, fromLine: line, replacing: replacing)
   }
@@ -97,20 +134,32 @@ public struct ResultWriter: Sendable {
   private func moveToFailed(
     _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int, replacing: Bool
   ) throws(FileError) {
-    guard let text = try directory.contents(name),
-      let changed = ImportJobText.setting(fromLine: line, in: text)
-    else {
+    let isThere = replacing ? false : try layout.failed.status(job.text) != nil
+    if !isThere, try !leaveOver(name, in: directory, job, fromLine: line) {
       return try Self.moveToFailed(name, in: directory, job, layout, replacing: replacing)
     }
-    let standing = try layout.failed.status(job.text)
-    if replacing || standing == nil {
-      var scratch = try beginFailed(job)
-      try scratch.write(changed)
-      // The file it is made from goes, and with it the only other copy.
-      try scratch.sync()
-      try scratch.publish()
-    }
     try directory.unlink(name)
+  }
+
+  /// Writes an import that ended part-way into `failed/`, durably, so that it goes on at that line;
+  /// its file stays in `active/`.
+  /// - Returns: false where there is nothing to make it from.
+  public func leaveOver(_ name: ClaimedName, fromLine line: Int) throws(FileError) -> Bool {
+    try leaveOver(name.text, in: layout.active, name.job, fromLine: line)
+  }
+
+  private func leaveOver(
+    _ name: String, in directory: Directory, _ job: JobName, fromLine line: Int
+  ) throws(FileError) -> Bool {
+    guard let text = try directory.contents(name),
+      let changed = ImportJobText.setting(fromLine: line, in: text)
+    else { return false }
+    var scratch = try beginFailed(job)
+    try scratch.write(changed)
+    // The file it is made from goes, and with it the only other copy.
+    try scratch.sync()
+    try scratch.publish()
+    return true
   }
 
   /// The same for a file that came back to `incoming/`.

@@ -11,6 +11,9 @@ struct SQLOutline: Equatable {
   /// Where the first NUL stands, which would end the text for SQLite.
   private(set) var firstNUL: Int?
 
+  /// The line, from 1, of the first part that begins with a dot: a command of the sqlite3 shell.
+  private(set) var dotCommandLine: Int?
+
   private var partStart = 0
   private var partIsBlank = true
 
@@ -39,6 +42,10 @@ struct SQLOutline: Equatable {
       case UInt8(ascii: "/") where next == UInt8(ascii: "*"):
         index = skipBlockComment(in: text, from: index + 2)
       case UInt8(ascii: " "), 0x09...0x0d:
+        index += 1
+      case UInt8(ascii: ".") where partIsBlank:
+        if dotCommandLine == nil { dotCommandLine = 1 + text[..<index].count { $0 == 0x0a } }
+        partIsBlank = false
         index += 1
       case 0:
         firstNUL = firstNUL ?? index

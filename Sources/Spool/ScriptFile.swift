@@ -110,9 +110,7 @@ final class ScriptFileReader: ScriptReader {
         return try lend(first, length)
       case .dotCommand(let index):
         consume(index)
-        throw unfit(
-          SluiceCode.badJob, "a line that begins with a dot is a command of the sqlite3 shell",
-          hint: "leave it out; a script holds SQL only")
+        throw .unfit(.dotCommand(line: line))
       case .more:
         if let first = boundary.first, pieces.isAtEnd { return try lend(first, pieces.bytes.count) }
         if boundary.first == nil {
@@ -120,9 +118,7 @@ final class ScriptFileReader: ScriptReader {
           consume(boundary.scanned)
           boundary.reset()
         }
-        guard pieces.bytes.count <= statementBytesMax else {
-          throw tooLong()
-        }
+        guard pieces.bytes.count <= bytesMax() else { throw tooLong() }
         if try !pieces.readMore(), pieces.bytes.isEmpty { return try end() }
       }
     }
@@ -131,13 +127,11 @@ final class ScriptFileReader: ScriptReader {
   private func lend(_ first: Int, _ length: Int) throws(StreamFailure) -> ScriptStatement {
     consume(first)
     lent = length - first
-    guard lent <= statementBytesMax else { throw tooLong() }
+    guard lent <= bytesMax() else { throw tooLong() }
     let text = UnsafeBufferPointer(rebasing: pieces.bytes[..<lent])
     if let base = text.baseAddress, let nul = memchr(base, 0, text.count) {
       consume(UnsafePointer(nul.assumingMemoryBound(to: UInt8.self)) - base)
-      throw unfit(
-        SluiceCode.badJob, "the script has a NUL character, which ends SQL",
-        hint: "write such values as x'00' blobs; save the script as UTF-8")
+      throw .unfit(.nulInScript(line: line))
     }
     return ScriptStatement(text: text, line: line)
   }
@@ -156,17 +150,15 @@ final class ScriptFileReader: ScriptReader {
     pieces.consume(count)
   }
 
-  private func tooLong() -> StreamFailure {
-    unfit(
-      SluiceCode.tooLarge,
-      "a statement has more than \(statementBytesMax) bytes",
-      hint: "give values as \"params\" of a .json or .jsonl job")
+  /// A dump of a served database has what writes returned in hexadecimal, up to twice the limit of
+  /// that, in statements that are skipped.
+  private func bytesMax() -> Int {
+    let head = UnsafeBufferPointer(rebasing: pieces.bytes.prefix(1024))
+    return ReservedTarget.isReserved(head) ? 4 * statementBytesMax : statementBytesMax
   }
 
-  private func unfit(_ code: String, _ message: String, hint: String) -> StreamFailure {
-    var error = JobError(.request, code, message, hint: hint)
-    error.line = line
-    return .unfit(error)
+  private func tooLong() -> StreamFailure {
+    .unfit(.statementTooLong(statementBytesMax, line: line))
   }
 }
 

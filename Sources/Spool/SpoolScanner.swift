@@ -183,7 +183,8 @@ public final class SpoolScanner {
     let count = noticed.count
     noticed.removeAll()
     window.seal()
-    if window.isPartial { again = true }
+    // Only a pass can count the directories.
+    if window.isPartial || current.directories > 0 { again = true }
     backlog += current.candidates
     return count
   }
@@ -214,8 +215,10 @@ public final class SpoolScanner {
     if JobName.isIgnored(name) { return }
     if !waiting.isEmpty, waiting[Self.hash(name)] != nil { return }
     var status = sluice_statx()
-    guard directory.tryStatus(entry.name, &status).succeeded else { return }
-    if FileStatus.kind(ofMode: status.mode) == .directory {
+    let looked = directory.tryStatus(entry.name, &status)
+    if looked.errno == ENOENT { return }
+    // One that cannot be looked at is handed out all the same: the claim says why, once.
+    if looked.succeeded, FileStatus.kind(ofMode: status.mode) == .directory {
       if !isOwnLane(entry) { pass.directories += 1 }
       return
     }
@@ -227,7 +230,8 @@ public final class SpoolScanner {
       }
     }
     pass.candidates += 1
-    let changed = min(status.ctime_ns, pass.began.nanoseconds)
+    let now = pass.began.nanoseconds
+    let changed = looked.succeeded ? min(status.ctime_ns, now) : now
     window.insert(changed: changed, name: entry.name, length: entry.length)
   }
 
@@ -270,7 +274,7 @@ public final class SpoolScanner {
   /// - Returns: true the first time, when it is to be reported.
   public func refuse(_ entry: ScanEntry) -> Bool {
     var status = sluice_statx()
-    guard directory.tryStatus(entry.name, &status).succeeded else { return false }
+    if directory.tryStatus(entry.name, &status).errno == ENOENT { return false }
     let key = entry.name.withUnsafeBytes { name in
       Self.hash(UnsafeRawBufferPointer(rebasing: name.dropLast()), changed: status.ctime_ns)
     }

@@ -33,6 +33,8 @@ struct StatementBoundary {
   private var state = State.start
   /// Bytes of the statement that have been looked at.
   private(set) var scanned = 0
+  /// Where to seek on for the end of a literal or comment, whose beginning is looked at again.
+  private var sought = 0
   /// Where its first word begins.
   private(set) var first: Int?
 
@@ -98,17 +100,20 @@ struct StatementBoundary {
     return .more
   }
 
-  private func find(
+  private mutating func find(
     _ byte: UInt8, in text: UnsafeBufferPointer<UInt8>, from start: Int, _ isEnd: Bool
   ) -> Int? {
-    guard let base = text.baseAddress, start <= text.count else { return isEnd ? text.count : nil }
-    if let found = memchr(base + start, Int32(byte), text.count - start) {
+    let from = max(start, sought)
+    guard let base = text.baseAddress, from <= text.count else { return isEnd ? text.count : nil }
+    if let found = memchr(base + from, Int32(byte), text.count - from) {
+      sought = 0
       return UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base + 1
     }
+    sought = text.count
     return isEnd ? text.count : nil
   }
 
-  private func blockEnd(
+  private mutating func blockEnd(
     _ text: UnsafeBufferPointer<UInt8>, from start: Int, _ isEnd: Bool
   ) -> Int? {
     var index = start

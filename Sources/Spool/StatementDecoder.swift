@@ -99,6 +99,12 @@ struct StatementDecoder: Sendable {
         message: "\"\(field.name)\" has a NUL character at its byte \(offset), which ends SQL",
         hint: "give such text as a parameter", offset: field.node.range.lowerBound)
     }
+    if let line = outline.dotCommandLine {
+      throw JobFault(
+        message:
+          "line \(line) of \"\(field.name)\" begins with a dot: a command of the sqlite3 shell",
+        hint: "leave it out; a job holds SQL only", offset: field.node.range.lowerBound)
+    }
     guard outline.parts > 0 else {
       throw JobFault(
         message: "\"\(field.name)\" holds no statement, found \(Found.name(field.node))",

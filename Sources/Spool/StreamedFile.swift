@@ -19,7 +19,7 @@ public final class StreamedFile: RowSink {
   private let results: Directory
   private let scratchName: String
   private let store: StreamedFileStore
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   fileprivate init(
     _ name: String, isResult: Bool, scratch: String, _ store: StreamedFileStore

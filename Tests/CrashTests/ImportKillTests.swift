@@ -6,23 +6,27 @@ import Testing
 
 extension CrashTests {
   @Suite("Killed imports") struct ImportKillTests {
-    private static let rows = 20_000
-    private static let kills = 10
-
     @Test("an import whose worker is killed again and again loads every row once")
-    func everyRowOnce() throws {
+    func everyRowOnce() throws { try killed(rows: 20_000, kills: 10, filling: 300) }
+
+    @Test(
+      "so does one of a million rows",
+      .enabled(if: getenv("SLUICE_LONG_TESTS") != nil, "set SLUICE_LONG_TESTS: it takes minutes"))
+    func millionRows() throws { try killed(rows: 1_000_000, kills: 20, filling: 20) }
+
+    private func killed(rows: Int, kills: Int, filling length: Int) throws {
       let spool = try TemporarySpool()
       try spool.drop("table.json", #"{"sql":"CREATE TABLE t(a,b)"}"#)
       #expect(try WorkerProcess.once(on: spool).end == .exited(0))
       var content = "a,b\n"
       // Long enough that there are more chunks than kills.
-      let filling = String(repeating: "x", count: 300)
-      for row in 1...Self.rows { content += "\(row),\(filling)\n" }
+      let filling = String(repeating: "x", count: length)
+      for row in 1...rows { content += "\(row),\(filling)\n" }
       try spool.layout.data.create("f.csv").write(Array(content.utf8))
       try spool.drop("x.json", #"{"id":"once","import":{"file":"f.csv","table":"t"}}"#)
 
       var left: [Int64] = []
-      for kill in 0..<Self.kills {
+      for kill in 0..<kills {
         let worker = try WorkerProcess(spool)
         let before = left.last ?? 0
         // Each gets at least one chunk further, so that none is taken for poison.
@@ -33,14 +37,14 @@ extension CrashTests {
         worker.kill()
         left.append(try spool.number("SELECT count(*) FROM t") ?? 0)
       }
-      #expect(left.contains { $0 > 0 && $0 < Int64(Self.rows) }, "no kill met the import")
-      let last = try WorkerProcess.once(on: spool)
+      #expect(left.contains { $0 > 0 && $0 < Int64(rows) }, "no kill met the import")
+      let last = try WorkerProcess.once(on: spool, within: 300)
       #expect(last.end == .exited(0), "\(last.errors)")
       let result = try #require(try spool.parsedResult("x.json"))
       #expect(result["status"]?.string == "done")
-      #expect(result["imported"]?.integer == Int64(Self.rows))
-      #expect(try spool.number("SELECT count(*) FROM t") == Int64(Self.rows))
-      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(Self.rows))
+      #expect(result["imported"]?.integer == Int64(rows))
+      #expect(try spool.number("SELECT count(*) FROM t") == Int64(rows))
+      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(rows))
       #expect(spool.activeJobs.isEmpty)
     }
 
@@ -50,19 +54,20 @@ extension CrashTests {
       try spool.drop("table.json", #"{"sql":"CREATE TABLE t(a,b)"}"#)
       #expect(try WorkerProcess.once(on: spool).end == .exited(0))
       let filling = String(repeating: "x", count: 300)
-      let lines = (1...Self.rows).map { "\($0),\(filling)\n" }
+      let rows = 20_000
+      let lines = (1...rows).map { "\($0),\(filling)\n" }
       try spool.layout.data.create("f.csv").write(Array(("a,b\n" + lines.joined()).utf8))
       try spool.drop("x.json", #"{"import":{"file":"f.csv","table":"t"}}"#)
       try WorkerProcess.once(on: spool, crashAt: "committed:2")
       let loaded = try spool.number("SELECT count(*) FROM t") ?? 0
-      #expect(loaded > 0 && loaded < Int64(Self.rows))
+      #expect(loaded > 0 && loaded < Int64(rows))
       let database = try Connection(path: spool.path + "/main.db", role: .writer)
       database.authorizer.subject = .engine
       try database.execute("UPDATE _sluice_imports SET device=device+1")
       try spool.forgetBoot()
       let last = try WorkerProcess.once(on: spool)
       #expect(last.end == .exited(0), "\(last.errors)")
-      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(Self.rows))
+      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(rows))
     }
 
     @Test(

@@ -170,7 +170,7 @@ extension JobLife {
       }
     case .remove: change(.remove(outcome.job))
     case .putAway: change(.putAway(outcome.job, replacing: true))
-    case .publishLines, .withdrawLines: break
+    case .publishLines, .withdrawLines, .leaveOver: break
     }
   }
 

@@ -29,6 +29,20 @@ struct ConnectionTests {
     return values
   }
 
+  @Test(
+    "a writer of a file that can only be opened for reading says so, and does not wait for ever")
+  func unwritable() throws {
+    // Nobody may write to a program that runs, not even root.
+    let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    do {
+      _ = try Connection(path: path, role: .writer)
+      Issue.record("it was opened")
+    } catch {
+      #expect(error.name == "SQLITE_CANTOPEN")
+      #expect(error.message.contains("cannot be opened for writing"))
+    }
+  }
+
   @Test("a writer makes the file, in WAL mode, synced in full, without checkpoints of its own")
   func writer() throws {
     let scratch = try Scratch()

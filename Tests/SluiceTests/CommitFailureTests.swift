@@ -8,6 +8,7 @@ import Testing
 @Suite("A disk that fails", .serialized)
 struct CommitFailureTests {
   private static let ioError: Int32 = 10
+  private static let corrupt: Int32 = 11
   private static let syncError: Int32 = 10 | 4 << 8
   private static let writeError: Int32 = 10 | 3 << 8
 
@@ -120,5 +121,25 @@ struct CommitFailureTests {
     #expect(result.status == .done && result.rows == "[[100000]]")
     #expect(result["attempts"] == "2")
     #expect(fixture.engine.pool.statistics.recycled + fixture.engine.pool.statistics.failed == 1)
+  }
+
+  @Test("what looks like damage to one connection only fails no job", arguments: [false, true])
+  func passingDamage(isRead: Bool) throws {
+    fault_vfs_install()
+    let fixture = try EngineFixture(schema: "CREATE TABLE t(a); CREATE TABLE u(a)")
+    #expect(try fixture.run("INSERT INTO t VALUES(1)").status == .done)
+    let calls = Int32(FAULT_READ.rawValue)
+    var hits: Int32 = 0
+    for skip in 0..<10 {
+      // What another connection writes makes this one read its pages again.
+      let other = try Connection(path: fixture.path, role: .writer)
+      try other.execute("UPDATE t SET a=1")
+      fault_vfs_plan(fixture.path + "-wal", calls, Int32(skip), 1, Self.corrupt, 0)
+      let result = try fixture.run(isRead ? "SELECT a FROM t" : "INSERT INTO u SELECT a FROM t")
+      hits += fault_vfs_clear()
+      #expect(result.status == .done, "\(skip): \(result.message)")
+    }
+    #expect(hits > 0)
+    if !isRead { #expect(try fixture.integer("SELECT count(*) FROM u") == 10) }
   }
 }

@@ -91,16 +91,65 @@ struct ConnectionPoolTests {
     #expect(byVerdict.pool.statistics.recycled == 1 && byVerdict.pool.statistics.open == 1)
   }
 
-  @Test("a connection that has rested is checked before it is lent")
+  @Test("a connection is checked before it is lent where it has rested or met an error, else not")
   func health() throws {
-    let fixture = try Fixture { $0.idleCheck = 0 }
-    let connection = try fixture.pool.acquire(.normal)
-    fixture.pool.release(connection, .reuse)
-    #expect(try fixture.pool.acquire(.normal) === connection)
-    // A statement that is always interrupted is what a broken connection looks like from outside.
-    connection.connection.authorizer.subject = .reader
-    #expect(connection.isHealthy())
-    fixture.pool.release(connection, .reuse)
+    let rested = try Fixture { $0.idleCheck = 0 }
+    let connection = try rested.pool.acquire(.normal)
+    rested.pool.release(connection, .reuse)
+    #expect(try rested.pool.acquire(.normal) === connection)
+    #expect(rested.pool.statistics.checks == 1)
+
+    let fixture = try Fixture()
+    for (verdict, checks) in [(ConnectionVerdict.reuse, 0), (.suspect, 1), (.reuse, 1)] {
+      fixture.pool.release(try fixture.pool.acquire(.normal), verdict)
+      fixture.pool.release(try fixture.pool.acquire(.normal), .reuse)
+      #expect(fixture.pool.statistics.checks == checks)
+    }
+    #expect(fixture.pool.statistics.opened == 1)
+    let error = #expect(throws: JobError.self) {
+      try fixture.pool.withConnection { connection throws(JobError) in try connection.rows("SELEC")
+      }
+    }
+    #expect(error?.kind == .sql)
+    #expect(try fixture.pool.withConnection { $0.uses } == 7)
+    #expect(fixture.pool.statistics.checks == 2)
+  }
+
+  @Test("a connection that does not answer is replaced before it is lent")
+  func unhealthy() throws {
+    let fixture = try Fixture()
+    let broken = try fixture.pool.acquire(.normal)
+    // A transaction that was left open is what nobody may be lent.
+    try broken.connection.execute("BEGIN")
+    fixture.pool.release(broken, .suspect)
+    let next = try fixture.pool.acquire(.normal)
+    #expect(next !== broken)
+    let statistics = fixture.pool.statistics
+    #expect(statistics.recycled == 1 && statistics.opened == 2 && statistics.open == 1)
+  }
+
+  @Test("those who waited are counted with their waiting, those who did not are not")
+  func waits() throws {
+    let fixture = try Fixture { $0.size = 1 }
+    let lent = try fixture.pool.acquire(.normal)
+    #expect(fixture.pool.statistics.waits == 0)
+    _ = try? fixture.pool.acquire(.normal)
+    let statistics = fixture.pool.statistics
+    #expect(statistics.waits == 1 && statistics.timeouts == 1)
+    #expect(statistics.waitSeconds >= 0.02 && statistics.waitLongest == statistics.waitSeconds)
+    fixture.pool.release(lent, .discard)
+    #expect(
+      fixture.pool.statistics.lifetimeSeconds > 0 && fixture.pool.statistics.oldestSeconds == 0)
+  }
+
+  @Test("what nobody has needed for long is closed, and opened again on demand")
+  func rest() throws {
+    let fixture = try EngineFixture(schema: "CREATE TABLE t(a)") { $0.poolIdle = 0.1 }
+    #expect(try fixture.run("SELECT count(*) FROM t").rows == "[[0]]")
+    #expect(eventually { fixture.engine.pool.statistics.open == 0 })
+    #expect(fixture.engine.pool.statistics.rested == 1)
+    #expect(try fixture.run("SELECT count(*) FROM t").rows == "[[0]]")
+    #expect(fixture.engine.pool.statistics.opened == 2)
   }
 
   @Test("a database that cannot be opened is an error that may pass, and frees its place")

@@ -80,7 +80,9 @@ struct GroupCommitTests {
         "job", "status", "database", "priority", "attempts", "error", "times", "cached",
       ])
     #expect(
-      result.keys("error") == ["kind", "code", "number", "message", "statement", "retryable"])
+      result.keys("error") == [
+        "kind", "code", "number", "message", "statement", "retryable", "hint",
+      ])
     #expect(result.kind == "constraint")
     #expect(result.code == "SQLITE_CONSTRAINT_UNIQUE")
     #expect(result["error/number"] == "2067")

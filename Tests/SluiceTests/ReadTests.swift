@@ -44,6 +44,18 @@ struct ReadTests {
     }
   }
 
+  @Test("EXPLAIN QUERY PLAN tells the plan of the schema as it is, on a connection that is old")
+  func explain() throws {
+    let fixture = try EngineFixture(schema: "CREATE TABLE t(a, b)") { $0.poolSize = 1 }
+    let plan = "EXPLAIN QUERY PLAN SELECT b FROM t WHERE a = 1"
+    #expect(try fixture.run(plan).rows?.contains("SCAN") == true)
+    try fixture.run("CREATE INDEX t_a ON t(a)")
+    #expect(try fixture.run(plan).rows?.contains("SEARCH") == true)
+    try fixture.run("DROP INDEX t_a")
+    let both = Job(statements: [JobStatement("SELECT 1"), JobStatement(plan)])
+    #expect(try fixture.run(both)["statements/1/rows"]?.contains("SCAN") == true)
+  }
+
   @Test("the statements of a read see one snapshot, whatever is written meanwhile")
   func snapshot() throws {
     let fixture = try EngineFixture(schema: "CREATE TABLE t(a)")

@@ -49,6 +49,15 @@ struct ResultWriterTests {
     #expect(try spool.result("x.jsonl") == "1\n2\n")
   }
 
+  @Test("what a killed worker was writing is removed, with all that SQLite keeps beside a copy")
+  func scratch() throws {
+    let left = [".x.json.tmp", ".c.db.tmp", ".c.db.tmp-wal", ".c.db.tmp-shm", ".c.db.tmp-journal"]
+    let kept = ["c.db", "x.json", ".c.db-wal"]
+    for name in left + kept { _ = try spool.layout.results.create(name) }
+    _ = try ResultWriter(spool.layout).removeScratch()
+    #expect(spool.names(spool.layout.results, hidden: true) == kept.sorted())
+  }
+
   @Test("a done job's file goes, another one's is kept in failed/")
   func jobFiles() throws {
     try writer.remove(claimed())

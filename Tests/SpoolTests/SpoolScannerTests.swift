@@ -65,6 +65,23 @@ struct SpoolScannerTests {
     #expect(try drain(scanner(bounds: bounds), budget: 10) == expected.map(\.1))
   }
 
+  @Test("a file that cannot be looked at is handed out all the same, and reported once")
+  func unexaminable() throws {
+    let plan = FaultPlan()
+    let spool = try TemporarySpool(plan.install)
+    try spool.drop("x.json", lane: .normal)
+    plan.fail(.status, count: .max, errno: EIO, on: "x.json")
+    let scanner = try SpoolScanner(spool.layout.incoming(.normal), lane: .normal)
+    try scanner.step(budget: 10, now: .now(), clock: clock)
+    let entry = try #require(scanner.next(at: clock))
+    #expect(entry.text == "x.json")
+    #expect(scanner.refuse(entry))
+    #expect(!scanner.refuse(entry))
+    try spool.layout.incoming(.normal).unlink("x.json")
+    plan.mend()
+    #expect(!scanner.refuse(entry))
+  }
+
   @Test("scratch files and directories are not handed out; directories are counted")
   func skipped() throws {
     try make([".x.json", "x.json~", "x.tmp", "x.part", "x.swp", "x.json", "x y"])
@@ -104,8 +121,7 @@ struct SpoolScannerTests {
     #expect(try drain(scanner).isEmpty)
     try make(["c.json"])
     try make(["a.json", "b.json", ".b.json", "unheard.json"])
-    try spool.layout.incoming(.normal).makeDirectory("d.json")
-    for name in ["b.json", "c.json", "never.json", ".b.json", "d.json", "a.json", "c.json"] {
+    for name in ["b.json", "c.json", "never.json", ".b.json", "a.json", "c.json"] {
       scanner.notice(name)
     }
     #expect(scanner.needsStep(at: clock) && !scanner.isExhausted)
@@ -119,6 +135,18 @@ struct SpoolScannerTests {
     #expect(scanner.isExhausted && !scanner.needsStep(at: clock))
     scanner.notice(event: "a\u{FFFD}.json")
     #expect(try drain(scanner) == ["unheard.json"])
+  }
+
+  @Test("a directory that was heard of leads to a pass, which counts it")
+  func noticedDirectory() throws {
+    let scanner = try scanner()
+    #expect(try drain(scanner).isEmpty)
+    try make(["unheard.json"])
+    try spool.layout.incoming(.normal).makeDirectory("d.json")
+    scanner.notice("d.json")
+    #expect(try drain(scanner) == ["unheard.json"])
+    #expect(scanner.directories == 1)
+    #expect(scanner.isExhausted && !scanner.needsStep(at: clock))
   }
 
   @Test("too many names to remember lead to a pass, and a name heard during a pass is not lost")

@@ -220,14 +220,19 @@ import Testing
     #expect(spool.activeJobs.isEmpty)
   }
 
-  @Test("a shutdown from before the worker's start is not obeyed, and says so")
-  func oldShutdown() throws {
+  @Test(
+    "reload or shutdown from before the worker's start is not obeyed: cancelled, with that said",
+    arguments: ["reload", "shutdown"])
+  func old(command: String) throws {
     let spool = try WaitingJobTests.spoolWithTable()
-    try spool.drop("s.json", #"{"control":"shutdown"}"#, lane: .control)
+    try spool.drop("s.json", "{\"control\":\"\(command)\"}", lane: .control)
+    try spool.drop("c.json", #"{"control":"checkpoint"}"#, lane: .control)
     try spool.drop("job.json", "{\(Self.insert)}")
     let worker = try WorkerProcess.started(on: spool)
     let result = try spool.awaitedResult("s.json")
     #expect(result.status == "cancelled" && result.errorCode == "SLUICE_CANCELLED")
+    #expect(result.message.contains("before this worker's start") && result.errorFault() == nil)
+    #expect(try spool.awaitedResult("c.json").status == "done")
     #expect(try spool.awaitedResult("job.json").status == "done")
     worker.stop()
   }

@@ -9,7 +9,7 @@ import Testing
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     let jobs = try Directory(path: root.joined(separator: "/") + "/jobs")
     let spool = try TemporarySpool()
-    let names = spool.names(jobs).filter { $0 != "README.md" && $0 != "data" }
+    let names = spool.names(jobs).filter { $0.contains(".") && $0 != "README.md" }
     let data = try jobs.directory("data")
     for name in spool.names(data) {
       try spool.layout.data.create(name).write(try data.contents(name) ?? [])

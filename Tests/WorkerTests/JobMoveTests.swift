@@ -32,6 +32,23 @@ import Testing
     #expect(spool.text("failed/x.json") == "2")
   }
 
+  @Test("retry brings a job back into the lane it came from, or the one that is said")
+  func retryLane() throws {
+    let spool = try TemporarySpool()
+    for name in ["x.json", "y.json"] { try spool.put("{}", at: "incoming/low/" + name) }
+    #expect(try WorkerProcess.once(on: spool).end == .exited(1))
+    #expect(try spool.sluice("retry", "x.json").status == 0)
+    #expect(try spool.sluice("retry", "--priority", "bulk", "y.json").status == 0)
+    #expect(spool.files("incoming/low") == ["x.json"])
+    #expect(spool.files("incoming/bulk") == ["y.json"])
+    // Of a later job of that name the lane is another.
+    #expect(try WorkerProcess.once(on: spool).end == .exited(1))
+    try spool.put("{}", at: "incoming/x.json")
+    #expect(try WorkerProcess.once(on: spool).end == .exited(1))
+    #expect(try spool.sluice("retry", "x.json").status == 0)
+    #expect(spool.files("incoming") == ["x.json"])
+  }
+
   @Test("a name that is not there is told, and the others are moved all the same")
   func missing() throws {
     let spool = try TemporarySpool()

@@ -32,7 +32,7 @@
       settler = Settler(results, layout, engines: engines, log: log)
       let publisher = Publisher(
         results, batches: batches, active: active, settler: settler, engines: engines,
-        counts: OutcomeCounts(), log: log)
+        counts: OutcomeCounts(), mayHaveRows: true, log: log)
       self.publisher = publisher
       intake = JobIntake(decoder, layout, databases: ["main"])
       claim = JobClaim(layout, sequences: SequenceSource(floor: 0))

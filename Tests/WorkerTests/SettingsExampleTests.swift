@@ -38,7 +38,7 @@ import Testing
       Issue.record("\(entry.key) is not in the file")
     }
     var settings = loaded.settings
-    #expect(settings.cacheRules.count == 1 && settings.maintenance.count == 2)
+    #expect(settings.cacheRules.count == 1 && settings.maintenance.count == 3)
     settings.cacheRules = []
     settings.maintenance = []
     #expect(settings == Settings(spool: fixture.path + "/spool"))

@@ -78,7 +78,7 @@ import Testing
       ),
       (
         "[[maintenance]]\nx = 1",
-        "2: there is no setting maintenance.x; it may have task, every, at, database"
+        "2: there is no setting maintenance.x; it may have task, every, at, database, free"
       ),
     ])
   func unknownSetting(config: String, message: String) throws {
@@ -116,7 +116,16 @@ import Testing
       (
         "[[maintenance]]\ntask = \"dance\"\nevery = 3",
         "2: maintenance.task is the string \"dance\"; "
-          + "it takes one of optimize, analyze, checkpoint, vacuum, integrity_check, prune"
+          + "it takes one of optimize, analyze, checkpoint, vacuum, incremental_vacuum, "
+          + "integrity_check, prune"
+      ),
+      (
+        "[[maintenance]]\ntask = \"prune\"\nevery = 3\nfree = 0.5",
+        "4: maintenance.free is 0.5; it takes a share from 0 to 1, of vacuum and incremental_vacuum"
+      ),
+      (
+        "[[maintenance]]\ntask = \"vacuum\"\nevery = 3\nfree = 2",
+        "4: maintenance.free is 2; it takes a share from 0 to 1, of vacuum and incremental_vacuum"
       ),
       (
         "[[maintenance]]\ntask = \"prune\"",

@@ -214,18 +214,90 @@ def idle(options, place):
           [[f"{cpu:.4f}", f"{wakeups / options.idle_seconds:.1f}", f"{memory:.1f}"]])
 
 
+READ = "SELECT count(*), sum(a), max(b) FROM t WHERE b LIKE '%7%'"
+
+
+def read_jobs(place, count, cache):
+    """Drops the same read `count` times; the file's name is all that differs."""
+    body = json.dumps({"sql": READ, "cache": cache})
+    for number in range(count):
+        with open(os.path.join(place.spool, "incoming", f"r{number:06}.json"), "w") as file:
+            file.write(body)
+
+
+def cost(options, place, settings):
+    """Wall and processor seconds of a worker that does all that is there."""
+    command = [options.sluice, "run", "--once", "--spool", place.spool, "--database", place.database]
+    for setting in settings:
+        command += ["--set", setting]
+    with open(os.path.join(place.directory, "worker.log"), "wb") as log:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"the worker ended with {process.returncode}; see {log.name}")
+    return seconds, usage.ru_utime + usage.ru_stime
+
+
+def cache(options, place):
+    figures = {60: [], False: []}
+    for number in range(options.rounds):
+        for setting in [60, False] if number % 2 else [False, 60]:
+            place.fresh()
+            place.grow(options.cache_rows)
+            read_jobs(place, options.cache_jobs, setting)
+            os.sync()
+            wall, used = cost(options, place, [])
+            place.check("Sluice", options.cache_jobs, 0)
+            figures[setting].append((wall, used))
+    print(f"One read over {options.cache_rows:,} rows, {options.cache_jobs:,} times, "
+          f"{options.rounds} rounds; µs a job, file and result included\n")
+    table(["", "wall: median", "min", "max", "CPU: median", "min", "max"],
+          [[name, *spread([wall / options.cache_jobs * 1e6 for wall, _ in figures[setting]], "{:.1f}"),
+            *spread([used / options.cache_jobs * 1e6 for _, used in figures[setting]], "{:.1f}")]
+           for name, setting in [("with cache", 60), ("without", False)]])
+    table(["with / without, round by round", "median", "min", "max"],
+          [[what, *spread([a[index] / b[index] for a, b in zip(figures[60], figures[False])], "{:.3f}")]
+           for index, what in enumerate(["wall", "CPU"])])
+
+
+def monitoring(options, place):
+    figures = {"true": [], "false": []}
+    for number in range(options.rounds):
+        # Who goes first changes, so that what a round leaves behind falls on both.
+        for setting in ["true", "false"] if number % 2 else ["false", "true"]:
+            place.fresh()
+            place.fill(".", "j", options.jobs, "write")
+            os.sync()
+            wall, _ = cost(options, place, [f"monitoring_enabled={setting}"])
+            place.check("Sluice", options.jobs, options.jobs)
+            figures[setting].append(options.jobs / wall)
+            print(f"  round {number + 1}/{options.rounds}  monitoring {setting:5} "
+                  f"{options.jobs / wall:10,.0f}/s", file=sys.stderr, flush=True)
+    print(f"Writes a second with monitoring and without: {options.jobs:,} files, "
+          f"{options.rounds} paired rounds\n")
+    table(["", "median", "min", "max"],
+          [["on", *spread(figures["true"])], ["off", *spread(figures["false"])]])
+    table(["on / off, round by round", "median", "min", "max"],
+          [["ratio", *spread([a / b for a, b in zip(figures["true"], figures["false"])], "{:.3f}")]])
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__,
         epilog="scripts/bench itself takes --dir DIR (measure there, rather than on a new ext4 "
                "with a journal on a loop device) and --image-size SIZE.")
-    modes = ["throughput", "backlog", "urgent", "foreign", "idle"]
+    modes = ["throughput", "backlog", "urgent", "foreign", "idle", "cache", "monitoring"]
     for mode in modes[1:]:
         parser.add_argument(f"--{mode}", action="store_true", help={
             "backlog": "memory and cost per job with many jobs waiting",
             "urgent": "latency of urgent writes while bulk jobs wait",
             "foreign": "a plain writer beside a worker that is flooded",
             "idle": "what a worker with nothing to do uses",
+            "cache": "a repeated read with the cache and without",
+            "monitoring": "writes with monitoring and without, in paired rounds",
         }[mode])
     parser.add_argument("--throughput", action="store_true", help="jobs a second (the default)")
     parser.add_argument("--all", action="store_true", help="all of the above")
@@ -237,6 +309,8 @@ def main():
     parser.add_argument("--backlog-jobs", type=int, default=300_000)
     parser.add_argument("--urgent-jobs", type=int, default=50_000)
     parser.add_argument("--foreign-jobs", type=int, default=100_000)
+    parser.add_argument("--cache-jobs", type=int, default=5_000)
+    parser.add_argument("--cache-rows", type=int, default=10_000, help="that the read looks at")
     parser.add_argument("--idle-seconds", type=float, default=30)
     for hidden in ["place", "programs", "sluice", "sqlite"]:
         parser.add_argument(f"--{hidden}", required=True, help=argparse.SUPPRESS)

@@ -73,6 +73,14 @@ class Place:
         connection.close()
         os.sync()
 
+    def grow(self, rows):
+        """More rows in `t`, `rows` altogether."""
+        connection = sqlite3.connect(self.database)
+        connection.executemany(
+            "INSERT INTO t(a,b) VALUES(?,?)", [(0, f"row {i}") for i in range(1000, rows)])
+        connection.commit()
+        connection.close()
+
     def clear(self):
         for name in [self.spool, os.path.dirname(self.database)]:
             shutil.rmtree(name, ignore_errors=True)

@@ -81,9 +81,9 @@ public final class DatabaseCache: Sendable {
 
   private let path: String
   private let report: @Sendable (JobError) -> Void
-  private let state: Mutex<State>
+  private let state: Monitor<State>
   /// The same as in `state`, so that what is not for the cache does not wait for it.
-  private let settings: Mutex<CacheConfiguration>
+  private let settings: Monitor<CacheConfiguration>
   /// Look-ups begun so far.
   private let lookUps = Atomic<UInt64>(0)
 
@@ -97,8 +97,8 @@ public final class DatabaseCache: Sendable {
   ) {
     self.path = path
     self.report = report
-    state = Mutex(State(configuration: configuration))
-    settings = Mutex(configuration)
+    state = Monitor(State(configuration: configuration))
+    settings = Monitor(configuration)
   }
 
   public var statistics: CacheStatistics { state.withLock { $0.results.statistics } }

@@ -6,6 +6,8 @@ struct ExecutedStatements {
   var json: [UInt8]
   /// Some statement changed the schema.
   var changedSchema = false
+  /// The first statement that changed it and mentions one of Sluice's own tables.
+  var reservedMention: Int?
   /// Some statement set a PRAGMA, which would outlive the job.
   var setPragma = false
   /// Rows changed by all statements together; nil where none is one that changes rows.
@@ -48,6 +50,7 @@ struct JobExecution {
   private var returnsRows = false
   private var readTraits: StatementTraits = []
   private var readUse = TableUse()
+  private var reservedMention: Int?
 
   init(_ job: Job, settings: Settings, output: ReadOutput? = nil, reusing buffer: [UInt8] = []) {
     self.job = job
@@ -75,7 +78,7 @@ struct JobExecution {
     writer.endArray()
     return ExecutedStatements(
       json: writer.bytes, changedSchema: traits.contains(.schemaChange),
-      setPragma: traits.contains(.settingPragma),
+      reservedMention: reservedMention, setPragma: traits.contains(.settingPragma),
       changes: traits.contains(.writesRows) ? changes : nil, returnsRows: returnsRows,
       traits: readTraits, use: readUse)
   }
@@ -99,6 +102,11 @@ struct JobExecution {
       try admit(prepared)
       if job.result.format != .json { try checkFits(prepared, of: statement.sql, end, connection) }
       try execute(prepared, statement, range, on: connection)
+      if prepared.traits.contains(.schemaChange), reservedMention == nil,
+        ReservedTarget.isMentioned(in: statement.sql, range)
+      {
+        reservedMention = statementIndex
+      }
       statementIndex += 1
     }
     if isFirst, offset == 0 {

@@ -46,8 +46,8 @@ extension JobStop {
         return
       }
       self = .interrupted(reason)
-    case .environment: self = .environment(error)
-    case .constraint, .sql, .corrupt, .locked:
+    case .environment, .corrupt: self = .environment(error)
+    case .constraint, .sql, .locked:
       self = .failed(JobError(error, statement: statement))
     }
   }
@@ -106,35 +106,57 @@ enum ResultClass {
 
 extension SQLiteError {
   var isFull: Bool { ResultCode.name(of: primaryCode) == "SQLITE_FULL" }
+  var isCorrupt: Bool { ResultClass(code) == .corrupt }
   var isOutOfMemory: Bool { ResultCode.name(of: primaryCode) == "SQLITE_NOMEM" }
 }
 
 extension JobError {
+  /// Whether SQLite found the database file damaged.
+  var isDamage: Bool { code.hasPrefix("SQLITE_CORRUPT") || code == "SQLITE_NOTADB" }
+
   /// What SQLite said, with its kind, its name and whether trying again may help.
   public init(_ error: SQLiteError, statement: Int? = nil) {
     let kind: Kind
-    var retryable = false
     var hint: String?
     switch ResultCode.name(of: error.primaryCode) {
-    case "SQLITE_CONSTRAINT": kind = .constraint
+    case "SQLITE_CONSTRAINT":
+      kind = .constraint
+      hint = Self.hint(ofConstraint: error.name)
     case "SQLITE_BUSY", "SQLITE_LOCKED":
       kind = .lockTimeout
-      retryable = true
+      hint = "another connection holds a lock; drop the job again when it is gone"
     case "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PROTOCOL":
       kind = .connection
-      retryable = true
+      hint = "see what has become of the database file and its directory: sluice doctor"
     case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOMEM":
       kind = .storage
-      retryable = true
+      hint = "see that the disk has room and works: sluice doctor"
     case "SQLITE_CORRUPT":
       kind = .storage
       hint = "the database file is damaged: restore a backup, or try sqlite3's .recover"
-    case "SQLITE_ABORT": kind = .transaction
-    default: kind = .sql
+    case "SQLITE_ABORT":
+      kind = .transaction
+      hint = "a trigger or a conflict clause ended the transaction; nothing of the job is left"
+    default:
+      kind = .sql
+      hint = "compare the statement with the schema: SELECT sql FROM sqlite_schema"
     }
     self.init(
       kind, error.name, error.message, number: Int(error.code), statement: statement,
-      offset: error.offset, retryable: retryable, hint: hint)
+      offset: error.offset, retryable: RetryPolicy.isRetryable(sqliteCode: error.code), hint: hint)
+  }
+
+  private static func hint(ofConstraint name: String) -> String {
+    switch name {
+    case "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID":
+      "a row with that key is there already; use another, or say ON CONFLICT what is to happen"
+    case "SQLITE_CONSTRAINT_FOREIGNKEY": "a row refers to one that is not there when the job ends"
+    case "SQLITE_CONSTRAINT_NOTNULL": "give that column a value"
+    case "SQLITE_CONSTRAINT_CHECK", "SQLITE_CONSTRAINT_DATATYPE":
+      "give a value that the column takes"
+    case "SQLITE_CONSTRAINT_TRIGGER": "a trigger of the schema refuses it"
+    default: "change the row, or the constraint that refuses it"
+    }
   }
 
   static func timedOut(after seconds: Double, statement: Int) -> JobError {
@@ -161,6 +183,8 @@ extension JobError {
   }
 
   static func badParameters(_ message: String, statement: Int, hint: String? = nil) -> JobError {
-    JobError(.request, SluiceCode.badJob, message, statement: statement, hint: hint)
+    JobError(
+      .request, SluiceCode.badJob, message, statement: statement,
+      hint: hint ?? "give each placeholder of the statement exactly one value")
   }
 }

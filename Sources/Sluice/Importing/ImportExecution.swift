@@ -269,11 +269,7 @@ final class ImportExecution {
       var write = turn.write
       write.condemnedRows[row.line] = row.error
       return .transactionLost(.again(write))
-    case .stream(.unreadable(let message)):
-      jobStop = .failed(
-        JobError(
-          .storage, SluiceCode.badFile, message, retryable: true,
-          hint: "look at the file and its disk, then drop the job again"))
+    case .stream(.unreadable(let message)): return .transactionLost(.unreadable(message))
     case .stream(.changed(let message)):
       jobStop = .failed(
         JobError(

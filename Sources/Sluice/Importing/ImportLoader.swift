@@ -126,15 +126,25 @@ final class ImportLoader {
     if case .failed(var failure) = stop {
       failure.statement = nil
       failure.offset = nil
-      if failure.hint == nil, failure.code == "SQLITE_ERROR" {
-        failure.hint =
-          error.message.hasPrefix("no such table")
-          ? "make the table first, or set \"create\": true"
-          : "name the target columns in \"columns\", in the file's order"
+      if failure.code == "SQLITE_ERROR", let hint = Self.hint(error.message) {
+        failure.hint = hint
       }
       stop = .failed(failure)
     }
     return .job(stop)
+  }
+
+  private static func hint(_ message: String) -> String? {
+    if message.hasPrefix("no such table") {
+      return "make the table first, or set \"create\": true"
+    }
+    if message.contains("has no column named") {
+      return "name the target columns in \"columns\", in the file's order"
+    }
+    if message.hasPrefix("ON CONFLICT clause does not match") {
+      return "name in \"key\" the columns of a PRIMARY KEY or UNIQUE constraint of the table"
+    }
+    return nil
   }
 
   /// Notes what a chunk did as one run of its statement.
@@ -211,13 +221,9 @@ final class ImportLoader {
           "the row has \(row.count) values for \(target.count) columns"),
         column: min(row.count, target.count) + 1)
     }
-    if row.names != nil, let wrong = unwanted(target) {
+    if row.names != nil, let fault = misfit(target) {
       return RowError(
-        line: row.line,
-        JobError(
-          .request, SluiceCode.badFile, "\(target[wrong]) is none of the columns to be loaded",
-          hint: "leave it out, or name the columns in \"columns\""),
-        column: 1)
+        line: row.line, JobError(.request, SluiceCode.badFile, fault), column: 1)
     }
     let statement = try self.statement(for: target, connection)
     do throws(SQLiteError) {
@@ -244,12 +250,17 @@ final class ImportLoader {
     return statement
   }
 
-  /// The first key of an object that is none of the columns.
-  private func unwanted(_ names: [String]) -> Int? {
+  /// Why an object's keys cannot be loaded: one is none of the columns, or a column of another one.
+  private func misfit(_ names: [String]) -> String? {
     if let last, last.columns == names { return nil }
-    return names.firstIndex { name in
-      !columns.contains { $0 == name || $0.lowercased() == name.lowercased() }
+    let folded = columns.map { $0.lowercased() }
+    var met: Set<String> = []
+    for name in names {
+      let column = name.lowercased()
+      if !folded.contains(column) { return "\(name) is none of the columns to be loaded" }
+      if !met.insert(column).inserted { return "\(name) is there twice, in other letters" }
     }
+    return nil
   }
 
   private func bind(to statement: Statement) throws(SQLiteError) {

@@ -17,6 +17,8 @@ struct ImportPlan {
       case .ignore: "INSERT OR IGNORE"
       case .replace: "INSERT OR REPLACE"
       }
+    // An upsert of no values has no syntax: it would find its row by defaults alone.
+    if columns.isEmpty { return "\(verb) INTO \(table) DEFAULT VALUES" }
     let names = columns.map(Self.quoted).joined(separator: ",")
     let places = Array(repeating: "?", count: columns.count).joined(separator: ",")
     let sql = "\(verb) INTO \(table)(\(names)) VALUES(\(places))"

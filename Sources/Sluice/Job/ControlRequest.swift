@@ -13,6 +13,7 @@ public enum ControlRequest: Sendable, Equatable {
     case optimize
     case analyze
     case vacuum
+    case incrementalVacuum = "incremental_vacuum"
     case integrityCheck = "integrity_check"
   }
 

@@ -194,4 +194,7 @@ public enum ResultFormat: String, Sendable, CaseIterable {
   case jsonl
   /// Into a file of their own, with a header line.
   case csv
+
+  /// Those that put the rows into a file of their own.
+  public static let ofRows: [ResultFormat] = [.jsonl, .csv]
 }

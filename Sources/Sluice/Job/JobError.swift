@@ -51,6 +51,14 @@ public struct JobError: Error, Sendable, Equatable {
   }
 }
 
+extension JobError {
+  /// The message as results have it: with the JSON Pointer of what it is about in front.
+  var placedMessage: String {
+    guard kind == .request, let pointer, !pointer.isEmpty else { return message }
+    return "\(pointer): \(message)"
+  }
+}
+
 /// The codes that are Sluice's own; the protocol's table says when each is given.
 public enum SluiceCode {
   public static let badName = "SLUICE_BAD_NAME"
@@ -75,7 +83,8 @@ public enum SluiceCode {
 
 extension JobError {
   public static let cancelled = JobError(
-    .request, SluiceCode.cancelled, "the job was cancelled before it was finished")
+    .request, SluiceCode.cancelled, "the job was cancelled before it was finished",
+    hint: "it is in failed/: move it back to incoming/ if it is wanted after all")
 
   public static let expired = JobError(
     .timeout, SluiceCode.expired,

@@ -183,7 +183,7 @@ extension JSONWriter {
     field("kind", error.kind.rawValue)
     field("code", error.code)
     field("number", error.number)
-    field("message", error.message)
+    field("message", error.placedMessage)
     field("statement", error.statement)
     field("offset", error.offset)
     field("line", error.line)

@@ -22,7 +22,9 @@ public struct EngineSnapshot: Sendable {
   public var running: [RunningJob]
   /// What may keep an urgent write waiting now.
   public var holdUps: [HoldUp]
-  public var pool: ConnectionPool.Statistics
+  /// Other processes that read from the log while a checkpoint is held back.
+  public var foreignReaders: [ForeignProcess]
+  public var pool: PoolStatistics
   public var poolSize: Int
   public var cache: CacheStatistics
   /// Jobs that wait, run, or have an outcome that is not delivered yet.
@@ -129,6 +131,8 @@ extension Engine {
     return EngineSnapshot(
       name: configuration.name, path: configuration.path, activity: activity, writer: status,
       lanes: lanes, running: running, holdUps: holdUps(activity, status, writes.running, now),
+      foreignReaders: status.heldBackPages > 0
+        ? LockHolder.readers(ofDatabase: configuration.path) : [],
       pool: pool.statistics, poolSize: configuration.poolSize,
       cache: cache.statistics, load: load,
       storage: StorageUsage(ofDatabase: configuration.path),

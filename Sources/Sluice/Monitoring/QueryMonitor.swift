@@ -27,14 +27,22 @@ public final class QueryMonitor: Sendable {
   }
 
   /// Statements that run for so long are kept, in nanoseconds.
-  let slowNanoseconds: Int64
-  private let state = Mutex(State())
+  private let slow: Atomic<Int64>
+  var slowNanoseconds: Int64 { slow.load(ordering: .relaxed) }
+  private let state = Monitor(State())
   private let generationValue = Atomic<UInt32>(1)
   /// When the writer began to wait for the write lock, in monotonic nanoseconds; 0 while it does not.
   private let lockWaitStart = Atomic<Int64>(0)
 
   /// - Parameter slowSeconds: from which running time on a statement counts as slow.
-  public init(slowSeconds: Double) { slowNanoseconds = Int64(min(slowSeconds, 1e9) * 1e9) }
+  public init(slowSeconds: Double) { slow = Atomic(Self.nanoseconds(slowSeconds)) }
+
+  /// From which running time on a statement counts as slow from now on.
+  public func countAsSlow(from seconds: Double) {
+    slow.store(Self.nanoseconds(seconds), ordering: .relaxed)
+  }
+
+  private static func nanoseconds(_ seconds: Double) -> Int64 { Int64(min(seconds, 1e9) * 1e9) }
 
   // MARK: Statements
 

@@ -112,7 +112,7 @@ final class SampleBuffer: Sendable {
     }
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
   private let closed = Atomic(false)
 
   func withLock<Result>(_ body: (inout State) -> Result) -> Result { state.withLock { body(&$0) } }

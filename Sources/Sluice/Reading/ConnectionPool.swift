@@ -1,10 +1,16 @@
 import SQLite
-import Synchronization
 
 /// A fixed number of connections that read, lent to one thread each; opened on demand.
 ///
-/// Fair: who waits is served by priority, then by arrival. Health is the borrower's verdict; the
-/// pool replaces what is broken, worn out or old. Any method may be called from any thread.
+/// Fair: who waits is served by priority, then by arrival. The pool replaces what is worn out, old, or
+/// given back as broken; it checks one that met an error or has rested before it lends it again, and
+/// closes one that nobody has needed for a while. Any method may be called from any thread.
+///
+/// ```swift
+/// let rows = try database.engine.pool.withConnection(.high) { connection throws(JobError) in
+///   try connection.rows("SELECT name FROM city WHERE id = ?", [.integer(7)])
+/// }
+/// ```
 public final class ConnectionPool: Sendable {
   public struct Configuration: Sendable {
     /// The database file.
@@ -19,21 +25,12 @@ public final class ConnectionPool: Sendable {
     public var ageMax = 3600.0
     /// Seconds of rest after which it is checked before it is lent.
     public var idleCheck = 60.0
+    /// Seconds of rest after which `closeRested` closes it.
+    public var idleClose = 300.0
     /// Notes what the connections do.
     public var monitor: QueryMonitor?
 
     public init(path: String) { self.path = path }
-  }
-
-  public struct Statistics: Sendable, Equatable {
-    public var open = 0
-    public var lent = 0
-    public var waiting = 0
-    public var opened = 0
-    public var recycled = 0
-    public var failed = 0
-    public var uses = 0
-    public var timeouts = 0
   }
 
   private struct Waiter: Sendable {
@@ -45,11 +42,19 @@ public final class ConnectionPool: Sendable {
     var idle: [PooledConnection] = []
     var waiters: [Waiter] = []
     var nextNumber: UInt64 = 0
-    var statistics = Statistics()
+    var statistics = PoolStatistics()
+    /// Of those that are open, when they were opened.
+    var births: [ObjectIdentifier: MonotonicTime] = [:]
 
     func isFirst(_ number: UInt64) -> Bool {
       let first = waiters.min { ($0.priority, $0.number) < ($1.priority, $1.number) }
       return first?.number == number
+    }
+
+    mutating func closed(_ connection: PooledConnection, _ now: MonotonicTime) {
+      births[ObjectIdentifier(connection)] = nil
+      statistics.open -= 1
+      statistics.lifetimeSeconds += now.seconds(since: connection.opened)
     }
   }
 
@@ -61,17 +66,45 @@ public final class ConnectionPool: Sendable {
   private let configuration: Configuration
   private let state = Monitor(State())
   /// Seconds; `configuration.timeout` at first.
-  private let timeout: Mutex<Double>
+  private let timeout: Monitor<Double>
 
   public init(_ configuration: Configuration) {
     self.configuration = configuration
-    timeout = Mutex(configuration.timeout)
+    timeout = Monitor(configuration.timeout)
   }
+
+  /// Seconds of rest after which `closeRested` closes a connection.
+  var idleClose: Double { configuration.idleClose }
 
   /// Changes how long borrowers wait, in seconds; for those that come from now on.
   public func wait(atMost seconds: Double) { timeout.withLock { $0 = seconds } }
 
-  public var statistics: Statistics { state.withLock { $0.statistics } }
+  public var statistics: PoolStatistics {
+    let now = MonotonicTime.now()
+    return state.withLock { state in
+      var statistics = state.statistics
+      statistics.oldestSeconds = state.births.values.map { now.seconds(since: $0) }.max() ?? 0
+      return statistics
+    }
+  }
+
+  /// Lends a connection to `body` on this thread, which it blocks while all are lent: not for tasks,
+  /// which have ``ParallelCursor``. After an error the connection is checked before its next use.
+  /// - Throws: as `acquire`, or what `body` does.
+  public func withConnection<Result>(
+    _ priority: Priority = .normal,
+    _ body: (PooledConnection) throws(JobError) -> Result
+  ) throws(JobError) -> Result {
+    let connection = try acquire(priority)
+    do throws(JobError) {
+      let result = try body(connection)
+      release(connection, .reuse)
+      return result
+    } catch {
+      release(connection, .suspect)
+      throw error
+    }
+  }
 
   /// Borrows a connection; blocks while all are lent.
   /// - Throws: kind `.connection`: `SQLITE_BUSY` once `timeout` seconds have passed without one, or
@@ -84,18 +117,25 @@ public final class ConnectionPool: Sendable {
       return state.nextNumber
     }
     let timeout = timeout.withLock { $0 }
-    let deadline = MonotonicTime.now().advanced(bySeconds: timeout)
+    let asked = MonotonicTime.now()
+    let deadline = asked.advanced(bySeconds: timeout)
     let size = configuration.size
+    var hasWaited = false
     let grant = state.wait(until: deadline) { state -> Grant? in
-      guard state.isFirst(number) else { return nil }
-      if let connection = state.idle.popLast() { return .existing(connection) }
-      guard state.statistics.open < size else { return nil }
-      state.statistics.open += 1
-      return .openNew
+      if state.isFirst(number) {
+        if let connection = state.idle.popLast() { return .existing(connection) }
+        if state.statistics.open < size {
+          state.statistics.open += 1
+          return .openNew
+        }
+      }
+      hasWaited = true
+      return nil
     }
     state.withLock { state in
       state.waiters.removeAll { $0.number == number }
       state.statistics.waiting = state.waiters.count
+      if hasWaited { state.statistics.waited(MonotonicTime.now().seconds(since: asked)) }
       if grant == nil { state.statistics.timeouts += 1 } else { state.statistics.lent += 1 }
     }
     state.broadcast()
@@ -110,14 +150,29 @@ public final class ConnectionPool: Sendable {
 
   private func ready(_ grant: Grant) throws(JobError) -> PooledConnection {
     if case .existing(let connection) = grant {
-      let rested = MonotonicTime.now().seconds(since: connection.lastUse)
-      if rested < configuration.idleCheck || connection.isHealthy() { return connection }
-      state.withLock { $0.statistics.recycled += 1 }
+      let now = MonotonicTime.now()
+      let isDoubtful =
+        connection.isSuspect || now.seconds(since: connection.lastUse) >= configuration.idleCheck
+      if !isDoubtful { return connection }
+      let isHealthy = connection.isHealthy()
+      connection.isSuspect = false
+      state.withLock { state in
+        state.statistics.checks += 1
+        if isHealthy { return }
+        state.statistics.recycled += 1
+        // Its place is kept for the one that replaces it.
+        state.closed(connection, now)
+        state.statistics.open += 1
+      }
+      if isHealthy { return connection }
     }
     do throws(SQLiteError) {
       let connection = try PooledConnection(
         path: configuration.path, monitor: configuration.monitor)
-      state.withLock { $0.statistics.opened += 1 }
+      state.withLock { state in
+        state.statistics.opened += 1
+        state.births[ObjectIdentifier(connection)] = connection.opened
+      }
       return connection
     } catch {
       state.withLock { state in
@@ -138,8 +193,8 @@ public final class ConnectionPool: Sendable {
     let now = MonotonicTime.now()
     connection.uses += 1
     connection.lastUse = now
+    connection.isSuspect = verdict == .suspect
     var keeps = verdict != .discard
-    if verdict == .suspect { keeps = connection.isHealthy() }
     if connection.uses >= configuration.usesMax { keeps = false }
     if now.seconds(since: connection.opened) >= configuration.ageMax { keeps = false }
     state.withLock { state in
@@ -148,23 +203,35 @@ public final class ConnectionPool: Sendable {
       if keeps {
         state.idle.append(connection)
       } else {
-        state.statistics.open -= 1
+        state.closed(connection, now)
         state.statistics.recycled += 1
       }
     }
     state.broadcast()
   }
 
+  /// Closes what nobody has needed for `idleClose` seconds; opened again on demand.
+  /// - Returns: whether some are left that are not lent.
+  @discardableResult
+  public func closeRested() -> Bool {
+    closeIdle(restedFor: configuration.idleClose)
+  }
+
   /// Closes what is not lent; what is, closes when it comes back, if `usesMax` is reached.
-  public func closeIdle() {
-    let closed = state.withLock { state in
-      defer {
-        state.statistics.open -= state.idle.count
-        state.idle.removeAll()
-      }
-      return state.idle
+  public func closeIdle() { _ = closeIdle(restedFor: 0) }
+
+  private func closeIdle(restedFor seconds: Double) -> Bool {
+    let now = MonotonicTime.now()
+    let (closed, hasMore) = state.withLock { state in
+      let closed = state.idle.filter { now.seconds(since: $0.lastUse) >= seconds }
+      state.idle.removeAll { now.seconds(since: $0.lastUse) >= seconds }
+      for connection in closed { state.closed(connection, now) }
+      state.statistics.rested += closed.count
+      return (closed, !state.idle.isEmpty)
     }
-    _ = closed
+    // They are closed here, outside the lock.
+    withExtendedLifetime(closed) {}
+    return hasMore
   }
 }
 

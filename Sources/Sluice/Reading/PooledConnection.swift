@@ -9,6 +9,8 @@ public final class PooledConnection: @unchecked Sendable {
   let opened = MonotonicTime.now()
   var lastUse = MonotonicTime.now()
   var uses = 0
+  /// Its last borrower met an error that may be its own.
+  var isSuspect = false
 
   let recorder: StatementRecorder?
 
@@ -22,9 +24,33 @@ public final class PooledConnection: @unchecked Sendable {
     }
   }
 
+  /// Runs one statement that reads, with values for `?` and `?NNN`, and gives its rows; on the
+  /// thread that borrowed it.
+  /// - Throws: what SQLite says; `SQLITE_AUTH` where the SQL would do more than read.
+  public func rows(_ sql: String, _ values: [Value] = []) throws(JobError) -> [[Value]] {
+    connection.interrupt.arm()
+    do throws(SQLiteError) {
+      guard let (statement, _) = try connection.prepare(sql, subject: .reader) else { return [] }
+      defer {
+        statement.reset()
+        statement.clearBindings()
+      }
+      for (index, value) in values.enumerated() { try statement.bind(value, at: index + 1) }
+      var rows: [[Value]] = []
+      while try statement.step() {
+        rows.append((0..<statement.columnCount).map { statement.value($0) })
+      }
+      return rows
+    } catch {
+      throw JobError(error)
+    }
+  }
+
   /// Whether SQLite still answers on it.
   func isHealthy() -> Bool {
-    (try? connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")) != nil
+    connection.interrupt.arm()
+    return connection.isAutocommit
+      && (try? connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")) != nil
   }
 }
 

@@ -20,6 +20,8 @@ struct ReadRun {
   private let runs: (Interrupt?) -> Void
   private let rest: (Double) -> Bool
 
+  private static let lookAgainSeconds = 0.25
+
   private let started = Timestamp.now()
   private let clock = MonotonicTime.now()
 
@@ -41,6 +43,11 @@ struct ReadRun {
   }
 
   func answer() -> Answer {
+    // Like a write, it waits for the database that the worker was given.
+    while let file = configuration.databaseFile, file.isReplaced {
+      onLongRun()
+      if rest(Self.lookAgainSeconds) { return .stopped }
+    }
     let lookUp = configuration.readCache?.lookUp(ticket.job) ?? .bypass
     if case .hit(let statements) = lookUp {
       configuration.monitor?.addCacheHit(ticket.job)
@@ -54,7 +61,9 @@ struct ReadRun {
       document.attempts = attempt.attempts
       let output = ReadOutput(ticket, store: store, document: document)
       switch run(output, document, lookUp.filling) {
-      case .ended(_, _, let error?) where error.retryable:
+      // What looks like damage may be one failed read, which another connection does not see.
+      case .ended(_, _, let error?)
+      where error.retryable || (error.isDamage && attempt.attempts == 1):
         guard
           case .retry(let delay) = attempt.failed(retryable: true, random: .random(in: 0..<1))
         else {
@@ -88,9 +97,9 @@ struct ReadRun {
 
   private func run(
     _ output: ReadOutput, _ document: ResultDocument, _ filling: DatabaseCache.Filling?
-  ) -> ParallelCursor.End {
-    let cursor = ParallelCursor(configuration, pool: pool)
-    let end = cursor.run(
+  ) -> SnapshotRead.End {
+    let read = SnapshotRead(configuration, pool: pool)
+    let end = read.run(
       ticket, output: output, filling: filling, onLongRun: onLongRun, runs: runs)
     guard case .ended(.done, let statements, nil) = end else { return end }
     var document = document

@@ -5,8 +5,8 @@ struct QueuedRead: Sendable {
   let ticket: JobTicket
 }
 
-/// Threads that run read jobs on the pool's connections, as many as there are connections; a thread
-/// starts when all others are busy.
+/// Threads that run read jobs on the pool's connections, as many as there are connections; the first
+/// starts at once, another one when all others are busy.
 ///
 /// Any method may be called from any thread.
 final class ReaderThreads: Sendable {
@@ -15,6 +15,8 @@ final class ReaderThreads: Sendable {
     var threads: [OwnedThread] = []
     /// Threads asked for; the next one's number.
     var threadCount = 0
+    /// Numbers of threads that the system did not give.
+    var vacant: [Int] = []
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
     var resting = 0
@@ -42,12 +44,13 @@ final class ReaderThreads: Sendable {
   /// Condition 0 is that there is a job, 1 only that the readers are to stop.
   private let state: Monitor<State>
 
+  /// - Throws: when the system gives no thread at all: reads would wait for ever.
   init(
     _ configuration: EngineConfiguration, pool: ConnectionPool, store: (any RowStore)?,
     observer: any RunObserver,
     deliver: @escaping @Sendable ([Outcome]) -> Void,
     passToWriter: @escaping @Sendable (JobTicket) -> Void
-  ) {
+  ) throws(ThreadError) {
     self.configuration = configuration
     self.pool = pool
     self.store = store
@@ -56,6 +59,8 @@ final class ReaderThreads: Sendable {
     self.passToWriter = passToWriter
     state = Monitor(
       State(scheduler: PriorityScheduler(configuration: configuration.scheduler)), conditions: 2)
+    state.withLock { $0.threadCount = 1 }
+    try startThread(0)
   }
 
   /// Jobs that wait, run, or have an outcome that is not delivered.
@@ -88,16 +93,25 @@ final class ReaderThreads: Sendable {
   }
 
   private static func threadToStart(_ state: inout State, limit: Int) -> Int? {
-    guard state.resting == 0, state.threadCount < limit, !state.isStopping else { return nil }
+    guard state.resting == 0, !state.isStopping else { return nil }
+    if let slot = state.vacant.popLast() { return slot }
+    guard state.threadCount < limit else { return nil }
     defer { state.threadCount += 1 }
     return state.threadCount
   }
 
-  private func start(_ slot: Int) {
-    guard let thread = try? OwnedThread(name: "reader-\(slot)", { [self] in run(slot) }) else {
-      return
-    }
+  private func startThread(_ slot: Int) throws(ThreadError) {
+    let thread = try OwnedThread(name: "reader-\(slot)") { [self] in run(slot) }
     state.withLock { $0.threads.append(thread) }
+  }
+
+  /// One more thread; without it the others do the work, and it is tried again with the next job.
+  private func start(_ slot: Int) {
+    do throws(ThreadError) {
+      try startThread(slot)
+    } catch {
+      state.withLock { $0.vacant.append(slot) }
+    }
   }
 
   /// Takes a job that waits back.
@@ -183,23 +197,31 @@ final class ReaderThreads: Sendable {
 
   /// What to do next; nil to stop.
   private func next(hasDone: Bool) -> Work? {
-    var wasResting = false
-    let next = state.wait { state -> Work?? in
-      if wasResting {
-        state.resting -= 1
-        wasResting = false
+    var mayClose = true
+    while true {
+      let deadline = mayClose ? MonotonicTime.now().advanced(bySeconds: pool.idleClose) : nil
+      var wasResting = false
+      let next = state.wait(until: deadline) { state -> Work?? in
+        if wasResting {
+          state.resting -= 1
+          wasResting = false
+        }
+        if state.isStopping { return .some(nil) }
+        state.scheduler.beginGroup()
+        if let scheduled = state.scheduler.next(now: .now()) {
+          return .read(scheduled.element.ticket)
+        }
+        if hasDone { return .hand }
+        state.resting += 1
+        wasResting = true
+        return nil
       }
-      if state.isStopping { return .some(nil) }
-      state.scheduler.beginGroup()
-      if let scheduled = state.scheduler.next(now: .now()) {
-        return .read(scheduled.element.ticket)
-      }
-      if hasDone { return .hand }
-      state.resting += 1
-      wasResting = true
-      return nil
+      if let next { return next }
+      // Nobody came for long: what the pool no longer needs is closed, then there is nothing to
+      // wake up for.
+      state.withLock { $0.resting -= 1 }
+      mayClose = pool.closeRested()
     }
-    return next ?? nil
   }
 
   private func callForHelp() {

@@ -27,8 +27,13 @@ struct BackupRun {
     _ interrupts: LongCommands.Interrupts, _ finish: (Int) throws(JobError) -> [UInt8]
   ) -> Outcome? {
     let outcome = make(interrupts, finish)
-    if outcome?.status != .done { unlink(target) }
+    if outcome?.status != .done { removeTarget() }
     return outcome
+  }
+
+  /// The copy, and what SQLite may have left beside one that was broken off.
+  private func removeTarget() {
+    for suffix in ["", "-wal", "-shm", "-journal"] { unlink(target + suffix) }
   }
 
   private func make(
@@ -36,7 +41,7 @@ struct BackupRun {
   ) -> Outcome? {
     let pages: Int?
     // What an earlier try may have left, or anything else under that name.
-    unlink(target)
+    removeTarget()
     do throws(SQLiteError) {
       let connection = try Connection(path: source, role: .reader)
       interrupts(connection.interrupt)

@@ -5,6 +5,11 @@ import SQLite
 public struct EndedJob: Sendable, Equatable {
   public var status: JobStatus
   public var finished: Timestamp
+
+  public init(status: JobStatus, finished: Timestamp) {
+    self.status = status
+    self.finished = finished
+  }
 }
 
 extension Engine {

@@ -85,7 +85,7 @@ public struct ForeignProcess: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The bytes of a file under `/proc`, which has no size to ask for; nil where it cannot be read.
-func readSystemFile(_ path: String) -> [UInt8]? {
+public func readSystemFile(_ path: String) -> [UInt8]? {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return nil }
   defer { close(descriptor) }

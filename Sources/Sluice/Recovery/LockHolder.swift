@@ -53,6 +53,12 @@ public struct LockHolder: Sendable, Equatable {
       .compactMap { ForeignProcess(pid: $0.pid) }
   }
 
+  /// The processes whose snapshots a checkpoint of the database at `path` cannot pass, for messages.
+  public static func readers(ofDatabase path: String) -> [ForeignProcess] {
+    all(onDatabase: path).filter { $0.roles.contains(.reader) }
+      .compactMap { ForeignProcess(pid: $0.pid) }
+  }
+
   /// The same from a table that was read before: pure.
   static func holders(
     in table: FileLockTable, database: LockedFile, sharedMemory: LockedFile?, ownPid: Int32

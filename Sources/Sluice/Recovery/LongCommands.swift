@@ -1,7 +1,7 @@
 import SQLite
 
-/// One thread for commands that take long and that nobody waits for, one after the other; started
-/// with the first. Any method may be called from any thread.
+/// One thread for commands that take long and that nobody waits for, one after the other. Any method
+/// may be called from any thread.
 final class LongCommands: Sendable {
   /// What a command says while it runs: what stops it, then nil.
   typealias Interrupts = (Interrupt?) -> Void
@@ -18,18 +18,19 @@ final class LongCommands: Sendable {
     var isStopping = false
   }
 
-  private let name: String
   private let state = Monitor(State())
 
-  init(name: String) { self.name = name }
+  /// - Throws: when the system gives no thread: a command would wait for ever.
+  init(name: String) throws(ThreadError) {
+    let thread = try OwnedThread(name: name) { [self] in work() }
+    state.withLock { $0.thread = thread }
+  }
 
   /// - Parameter run: called on the thread; forgotten where the engine stops before.
   func add(_ ticket: JobTicket, run: @escaping @Sendable (Interrupts) -> Void) {
     state.withLock { state in
       if state.isStopping { return }
       state.queue.append(Command(ticket: ticket, run: run))
-      // Without a thread now, the next command tries again.
-      if state.thread == nil { state.thread = try? OwnedThread(name: name) { [self] in work() } }
     }
     state.signal()
   }

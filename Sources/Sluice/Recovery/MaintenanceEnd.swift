@@ -7,6 +7,10 @@ public struct MaintenanceEnd: Sendable {
   public var started: Timestamp
   /// How long it ran.
   public var seconds: Double
+  /// It was stopped for more urgent work, and is to be tried again.
+  public var gaveWay = false
+  /// It was not needed.
+  public var wasIdle = false
   /// What it did, in JSON.
   var details: [UInt8]?
   /// What a check found, as the rows of a statement.

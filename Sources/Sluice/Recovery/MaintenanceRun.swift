@@ -6,17 +6,31 @@ struct MaintenanceRun {
   /// Problems that a check reports at most; SQLite's own default.
   private static let problemsMax = 100
 
+  /// Pages that an incremental vacuum frees at a time, some 10 ms; those of earlier times stay freed
+  /// where it gives way.
+  private static let pagesPerStep = 500
+
   private let work: ControlRequest.Maintenance
+  private let freeShare: Double
   private let started = Timestamp.now()
   private let clock = MonotonicTime.now()
 
-  init(_ work: ControlRequest.Maintenance) { self.work = work }
+  /// - Parameter freeShare: of a vacuum: the share of free pages below which it is not needed.
+  init(_ work: ControlRequest.Maintenance, freeShare: Double = 0) {
+    self.work = work
+    self.freeShare = freeShare
+  }
 
   /// Runs it on the writer's thread, outside a transaction.
   /// - Returns: nil where it was stopped with the engine.
   func run(on session: WriterSession) -> MaintenanceEnd? {
     do throws(SQLiteError) {
       var details: [UInt8]?
+      if freeShare > 0, try freePages(session.connection).share < freeShare {
+        var end = end(.done)
+        end.wasIdle = true
+        return end
+      }
       switch work {
       case .checkpoint:
         let (log, copied) = try session.checkpointPatiently()
@@ -27,12 +41,34 @@ struct MaintenanceRun {
         // The whole database goes through the WAL, which stays as large as that.
         defer { _ = session.checkpoint(.truncate) }
         try session.command("VACUUM main")
+      case .incrementalVacuum:
+        var left = try freePages(session.connection).count
+        while left > 0 {
+          try session.command("PRAGMA main.incremental_vacuum(\(Self.pagesPerStep))")
+          let now = try freePages(session.connection).count
+          // Nothing is freed where auto_vacuum is not incremental.
+          if now == left { break }
+          left = now
+          if session.connection.interrupt.isDue { throw SQLiteError.interrupted }
+        }
+        details = Self.object(["free_pages": left])
       case .integrityCheck: preconditionFailure("a check has a connection of its own")
       }
       return end(.done, details: details)
     } catch {
       return end(of: error, session.connection.interrupt.reason)
     }
+  }
+
+  private func freePages(
+    _ connection: borrowing Connection
+  ) throws(SQLiteError) -> (count: Int, share: Double) {
+    func number(_ pragma: String) throws(SQLiteError) -> Int {
+      let statement = try connection.prepareOwn("PRAGMA main.\(pragma)")
+      return try statement.step() ? Int(statement.integer(0)) : 0
+    }
+    let count = try number("freelist_count")
+    return (count, Double(count) / Double(max(1, try number("page_count"))))
   }
 
   /// Checks the database on a connection of its own.
@@ -66,7 +102,11 @@ struct MaintenanceRun {
       switch reason {
       case .cancelled: return end(.cancelled, .cancelled)
       case .expired: return end(.expired, .expired)
-      case .timeout, .groupWindow, .preempted, .stopping: return nil
+      case .preempted:
+        var end = end(.cancelled)
+        end.gaveWay = true
+        return end
+      case .timeout, .groupWindow, .stopping: return nil
       }
     }
     var failure = JobError(error)

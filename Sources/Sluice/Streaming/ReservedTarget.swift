@@ -1,9 +1,10 @@
 /// Recognises the statements of a dump that make or fill a table of Sluice's own: CREATE TABLE,
 /// CREATE INDEX and INSERT whose target is a `_sluice_*` table.
-enum ReservedTarget {
+public enum ReservedTarget {
   private static let prefix = Array("_sluice_".utf8)
 
-  static func isReserved(_ sql: UnsafeBufferPointer<UInt8>) -> Bool {
+  /// - Parameter sql: the statement, or so much of it that its target is there.
+  public static func isReserved(_ sql: UnsafeBufferPointer<UInt8>) -> Bool {
     var words = SQLWords(sql)
     guard let first = words.next(), !first.isQuoted else { return false }
     switch first.text.first.map({ $0 | 0x20 }) {
@@ -19,6 +20,12 @@ enum ReservedTarget {
       sql[index] == prefix[0] && sql[index...].count >= prefix.count
         && zip(sql[index...], prefix).allSatisfy { $0 == $1 || ($0 | 0x20 == $1 && $1 != 0x5f) }
     }
+  }
+
+  /// The same for a part of a text.
+  static func isMentioned(in sql: String, _ range: Range<Int>) -> Bool {
+    var sql = sql
+    return sql.withUTF8 { isMentioned(in: UnsafeBufferPointer(rebasing: $0[range])) }
   }
 
   private static func insertTarget(_ words: inout SQLWords) -> Bool {

@@ -30,10 +30,10 @@ struct ScriptExecution {
   private var index = 0
   private var line = 1
 
-  private let transactions: TransactionManager
+  private let transactions: JobSavepoints
 
   init(
-    _ ticket: JobTicket, _ configuration: EngineConfiguration, _ transactions: TransactionManager
+    _ ticket: JobTicket, _ configuration: EngineConfiguration, _ transactions: JobSavepoints
   ) {
     job = ticket.job
     name = ticket.name
@@ -64,11 +64,7 @@ struct ScriptExecution {
       isFirst = false
     }
     guard !isFirst else {
-      throw .stream(
-        .unfit(
-          JobError(
-            .request, SluiceCode.badJob, "the script holds no statement",
-            hint: "give at least one SQL statement")))
+      throw .stream(.unfit(.noStatement))
     }
     writer.endArray()
     return writer.bytes.count > 2 ? writer.bytes : nil
@@ -115,7 +111,8 @@ struct ScriptExecution {
     }
     if compiled.traits.contains(.schemaChange), ReservedTarget.isMentioned(in: statement.text) {
       // At the end this would be found too, but not where.
-      try transactions.check(changedSchema: true, setPragma: false, on: connection)
+      try transactions.check(
+        changedSchema: true, statement: index, setPragma: false, on: connection)
     }
     totals.statements += 1
     index += 1
@@ -228,6 +225,13 @@ extension SQLiteError {
 }
 
 extension JobError {
+  /// Of a script.
+  public static var noStatement: JobError {
+    JobError(
+      .request, SluiceCode.badJob, "the script holds no statement",
+      hint: "give at least one SQL statement")
+  }
+
   static func returnsTooMuch(_ limit: Int, statement: Int) -> JobError {
     JobError(
       .request, SluiceCode.tooLarge, "what the job returns is more than \(limit) bytes",

@@ -63,7 +63,10 @@ struct ScriptTransaction {
   /// What a `PRAGMA foreign_keys=…` in front of everything else sets; SQLite ignores it inside a
   /// transaction, so it has to be known before.
   private func leadingForeignKeys() throws(StreamFailure) -> Bool? {
-    guard let first = try source.open().next(), first.text.count < 1000 else { return nil }
+    let reader = try source.open()
+    // The text is lent by the reader, which would be gone after its last use.
+    defer { withExtendedLifetime(reader) {} }
+    guard let first = try reader.next(), first.text.count < 1000 else { return nil }
     return ForeignKeysPragma.leading(String(decoding: first.text, as: UTF8.self))
   }
 

@@ -3,7 +3,9 @@ import Glibc
 /// A mutex with the state it guards and the conditions that threads wait for (Hoare's monitor).
 ///
 /// For plain threads of the worker's own only: whoever waits here blocks its thread, which Swift's
-/// cooperative pool must not. Where nobody ever waits, `Synchronization.Mutex` is enough.
+/// cooperative pool must not. Also where nobody ever waits for a condition, in place of
+/// `Synchronization.Mutex`: that one is handed over inside the kernel when two threads want it, which
+/// a thread sanitizer does not see, and takes for a race.
 ///
 /// `@unchecked Sendable`: every stored property is a constant pointer; what `state` points to is
 /// `Sendable`, and it is touched only between `lock()` and `unlock()` of the one `mutex`, which

@@ -1,6 +1,5 @@
 import CSystem
 import Glibc
-import Synchronization
 
 /// One POSIX thread that runs one closure; SQLite lives on these, since it blocks.
 ///
@@ -10,7 +9,7 @@ public final class OwnedThread: Sendable {
   /// As `ps -L`, `top -H` and a debugger show it: the first 15 bytes of the name given.
   public let name: String
   private let thread: pthread_t
-  private let joined = Mutex(false)
+  private let joined = Monitor(false)
 
   /// Starts the thread at once.
   ///

@@ -16,14 +16,16 @@ struct EndedWrite: Sendable {
     EndedWrite(write: write, status: end.status, error: end.error)
   }
 
-  /// It needs more than the disk or the memory has, tried alone and with room before and after.
-  static func tooLarge(_ write: QueuedWrite, _ error: SQLiteError) -> EndedWrite {
+  /// It needs more than the disk or the memory has, tried alone and with room before and after; or
+  /// a second connection finds the database damaged, too.
+  static func failedAgain(_ write: QueuedWrite, _ error: SQLiteError) -> EndedWrite {
     var failure = JobError(error)
     failure.retryable = false
-    failure.hint =
-      error.isFull
-      ? "the job alone needs more room than the disk has; split it or make room"
-      : "the job alone needs more memory than there is; split it"
+    if error.isFull {
+      failure.hint = "the job alone needs more room than the disk has; split it or make room"
+    } else if error.isOutOfMemory {
+      failure.hint = "the job alone needs more memory than there is; split it"
+    }
     return EndedWrite(write: write, status: .failed, error: failure)
   }
 }

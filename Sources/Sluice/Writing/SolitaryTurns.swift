@@ -49,8 +49,9 @@ extension WriterThread {
     }
   }
 
-  /// The job's file cannot be read: it waits as for a disk, but not for ever.
-  private func takeUnreadable(_ message: String, _ write: QueuedWrite) {
+  /// The job's file, or the one that it loads, cannot be read: it waits as for a disk, but not for
+  /// ever.
+  func takeUnreadable(_ message: String, _ write: QueuedWrite) {
     var write = write
     write.failedAttempts += 1
     if write.failedAttempts <= write.ticket.job.retries ?? configuration.maxRetries {
@@ -59,7 +60,7 @@ extension WriterThread {
     }
     let error = JobError(
       .storage, SluiceCode.badFile, message, retryable: true,
-      hint: "look at the disk, then drop what is in failed/ again")
+      hint: "look at the file and its disk, then drop what is in failed/ again")
     ended.append(
       EndedWrite(write: write, status: .failed, error: error, started: nil, finished: .now()))
   }

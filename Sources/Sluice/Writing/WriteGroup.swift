@@ -23,6 +23,9 @@ struct WriteGroup {
   /// Jobs that ran.
   var count: Int { members.count + rejected.count }
 
+  /// Jobs whose outcomes its COMMIT decides: a job that is to run alone is in no group with them.
+  var recordedCount: Int { count + recorded.count }
+
   /// Whether there is nothing to commit.
   var isEmpty: Bool {
     members.isEmpty && recorded.isEmpty && settledThrough == nil && continuing == nil && !sweeps

@@ -69,12 +69,24 @@ final class WriterInbox: Sendable {
 
   func send(_ command: WriterCommand) {
     let isClosed = state.withLock { state in
-      if case .record = command { state.unanswered += 1 }
+      if case .record(let ended) = command {
+        state.unanswered += 1
+        if ended.status == .cancelled { Self.makeWay(&state) }
+      }
       if !state.isClosed { state.commands.append(command) }
       return state.isClosed
     }
     if isClosed { return command.refuse() }
     state.signal()
+  }
+
+  /// An operator waits for what only a commit can answer, and a job that runs alone would hold it up
+  /// for as long as it runs.
+  private static func makeWay(_ state: inout State) {
+    guard let running = state.running, running.runsAlone,
+      running.preemptions < state.scheduler.configuration.preemptionsMax
+    else { return }
+    running.interrupt.preempt()
   }
 
   /// The result files of all rows up to `key` are durable.

@@ -5,7 +5,7 @@ import SQLite
 final class WriterSession {
   let connection: Connection
   let ledger: Ledger
-  let transactions: TransactionManager
+  let transactions: JobSavepoints
   let imports: ImportExecution
   let chunks: ChunkLedger
   let lineStatements: LineStatements
@@ -40,7 +40,7 @@ final class WriterSession {
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
     ledger = try Ledger(on: connection, spool: configuration.spool)
     let progresses = try ImportLedger(on: connection, spool: configuration.spool)
-    transactions = try TransactionManager(
+    transactions = try JobSavepoints(
       configuration, ledger: ledger, imports: progresses, on: connection)
     imports = try ImportExecution(
       configuration, ledger: ledger, progresses: progresses, on: connection)

@@ -1,5 +1,4 @@
 import SQLite
-import Synchronization
 
 /// What the writer says about itself, for `status`, metrics and the log; read from any thread.
 public final class WriterStatus: Sendable {
@@ -29,7 +28,7 @@ public final class WriterStatus: Sendable {
     public var holdUp: String?
   }
 
-  private let state = Mutex(Snapshot())
+  private let state = Monitor(Snapshot())
   private let report: @Sendable (String) -> Void
 
   /// - Parameter report: told, once for each, what an operator should know; on the writer's thread.

@@ -52,13 +52,14 @@ final class WriterThread {
   private func open() throws(SQLiteError) {
     let inbox = inbox
     session = try WriterSession(configuration) { inbox.isStopping }
+    configuration.databaseFile?.noteOpened()
     if !needsRoom { _ = reserve.take() }
   }
 
   /// Works until the inbox says stop.
   func run() {
     while true {
-      if let pauseEnd = backoff.until, inbox.rest(until: pauseEnd) { return close() }
+      if let end = backoff.until, inbox.rest(until: end) { return close() }
       let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
       switch inbox.wait(hasMore: hasMore, until: nil) {
       case .stop: return close()
@@ -70,6 +71,7 @@ final class WriterThread {
   }
 
   private func workOnce() {
+    if configuration.databaseFile?.isReplaced == true { return holdOn(.databaseMoved) }
     guard let session = openSession() else { return }
     guard !needsRoom || makeRoom(session) else { return backoff.failed() }
     guard unknown.isEmpty || resolveUnknown(session) else { return }
@@ -112,7 +114,7 @@ final class WriterThread {
     }
   }
 
-  /// The environment fails: nothing is burned, everything waits, and it is said once.
+  /// Nothing is burned, everything waits, and it is said once.
   private func holdOn(_ error: SQLiteError) {
     session?.rollback()
     status.pauses(
@@ -173,7 +175,7 @@ final class WriterThread {
     let intakeEnd = clock.advanced(bySeconds: window * 0.75)
     var hasUrgent = false
     while group.count < configuration.groupSize,
-      let write = inbox.next(groupCount: group.count, hasUrgent: hasUrgent, now: .now())
+      let write = inbox.next(groupCount: group.recordedCount, hasUrgent: hasUrgent, now: .now())
     {
       hasUrgent = hasUrgent || write.ticket.priority == .urgent
       if write.leavesConnection {
@@ -259,15 +261,17 @@ final class WriterThread {
       write.runsAlone = true
       inbox.putBack([write])
     case .again(let changed): inbox.putBack([changed])
-    case .environment(let error):
-      takeStorageFailure(error, of: write)
+    case .environment(let error): takeStorageFailure(error, of: write)
+    case .unreadable(let message): takeUnreadable(message, write)
     }
   }
 
   /// No job is burned by a full disk but the one that is itself what does not fit.
   private func takeStorageFailure(_ error: SQLiteError, of write: QueuedWrite) {
+    // One failed read can look like damage as long as its connection lives: another one is to see it.
+    if error.isCorrupt { session = nil }
     // Memory comes back with the rollback, so a job that runs out of it again is what is too large.
-    if error.isOutOfMemory { return charge(write, error) }
+    if error.isOutOfMemory || error.isCorrupt { return charge(write, error) }
     if error.isFull, let session, makeRoom(session) { return charge(write, error) }
     inbox.putBack([write])
     takeFailure(error)
@@ -278,7 +282,7 @@ final class WriterThread {
     write.storageFailures += 1
     write.runsAlone = true
     if write.storageFailures > 1 {
-      ended.append(.tooLarge(write, error))
+      ended.append(.failedAgain(write, error))
     } else {
       inbox.putBack([write])
     }

@@ -11,6 +11,7 @@ struct MaintenancePlan {
   struct Chore: Hashable, Sendable {
     var task: Settings.Maintenance.Task
     var database: String
+    var freeShare = 0.0
   }
 
   private struct Entry {
@@ -18,6 +19,8 @@ struct MaintenancePlan {
     let schedule: Settings.Maintenance.Schedule
     /// The next time, or the time since which it waits for its turn.
     var due: Timestamp
+    /// How often it has given way since it was due.
+    var preemptions = 0
   }
 
   /// Seconds that a chore waits for an idle database, or its interval where that is shorter.
@@ -28,6 +31,8 @@ struct MaintenancePlan {
   private let offset: (Timestamp) -> Int
   private var entries: [Entry]
   private var isRunning = false
+  /// How often the chore that runs gave way before.
+  private(set) var preemptions = 0
   private var last: Timestamp
 
   /// - Parameters:
@@ -42,7 +47,8 @@ struct MaintenancePlan {
     entries = rules.flatMap { rule in
       (rule.database.map { [$0] } ?? databases).map { database in
         Entry(
-          chore: Chore(task: rule.task, database: database), schedule: rule.schedule,
+          chore: Chore(task: rule.task, database: database, freeShare: rule.freeShare),
+          schedule: rule.schedule,
           due: Self.next(rule.schedule, after: now, offset))
       }
     }
@@ -57,7 +63,7 @@ struct MaintenancePlan {
     isRunning = running
   }
 
-  /// The chore to begin now; whoever takes it says when it has `ended`.
+  /// The chore to begin now; whoever takes it says when it has `ended`, or `gaveWay`.
   /// - Parameter isIdle: whether no write waits in a database; nil where it cannot be worked on.
   mutating func begin(now: Timestamp, isIdle: (String) -> Bool?) -> Chore? {
     if now < last { replan(now) }
@@ -71,6 +77,8 @@ struct MaintenancePlan {
       guard let idle = isIdle(entry.chore.database) else { continue }
       guard idle || now >= Self.limit(of: entry) else { continue }
       entries[index].due = Self.next(entry.schedule, after: now, offset)
+      entries[index].preemptions = 0
+      preemptions = entry.preemptions
       isRunning = true
       return entry.chore
     }
@@ -78,6 +86,15 @@ struct MaintenancePlan {
   }
 
   mutating func ended() { isRunning = false }
+
+  /// The chore that runs was stopped for more urgent work, and is due again.
+  mutating func gaveWay(_ chore: Chore, now: Timestamp) {
+    isRunning = false
+    for index in entries.indices where entries[index].chore == chore {
+      entries[index].due = now
+      entries[index].preemptions = preemptions + 1
+    }
+  }
 
   /// When `begin` may have something if nothing ends before; nil for never.
   func nextDeadline(now: Timestamp) -> Timestamp? {

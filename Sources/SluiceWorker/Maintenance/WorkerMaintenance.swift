@@ -1,6 +1,5 @@
 import Sluice
 import Spool
-import Synchronization
 
 /// What the worker does by itself: has the chores of the plan done, one at a time, and tells how
 /// they ended.
@@ -49,7 +48,11 @@ final class WorkerMaintenance {
   /// - Returns: when there is more to do; nil where something else comes first.
   func tick(_ now: MonotonicTime) -> MonotonicTime? {
     for end in ends.take() {
-      plan.ended()
+      if end.gaveWay {
+        plan.gaveWay(end.chore, now: .now())
+      } else {
+        plan.ended()
+      }
       report(end)
     }
     if rules.isEmpty { return nil }
@@ -67,8 +70,11 @@ final class WorkerMaintenance {
     let ends = ends
     guard let engine = engines[chore.database] else { return plan.ended() }
     if let work = chore.task.work {
-      engine.maintain(work) { end in
-        ends.add(.init(chore: chore, seconds: end.seconds, problem: end.error?.message))
+      engine.maintain(work, freeShare: chore.freeShare, preemptions: plan.preemptions) { end in
+        ends.add(
+          .init(
+            chore: chore, seconds: end.seconds, problem: end.error?.message,
+            gaveWay: end.gaveWay, wasIdle: end.wasIdle))
       }
     } else {
       retention.ask(database: chore.database) { end in
@@ -82,7 +88,12 @@ final class WorkerMaintenance {
     let (task, database) = (end.chore.task.rawValue, end.chore.database)
     var event = MonitorEvent(
       kind: end.problem == nil ? .maintenanceDone : .maintenanceFailed, at: .now(),
-      text: end.problem.map { "\(task) failed: \($0)" } ?? "\(task) is done")
+      text: end.problem.map { "\(task) failed: \($0)" }
+        ?? (end.wasIdle ? "\(task) was not needed" : "\(task) is done"))
+    if end.gaveWay {
+      event.kind = .maintenanceGaveWay
+      event.text = "\(task) was stopped for more urgent jobs, and will be tried again"
+    }
     event.database = database
     event.seconds = end.seconds
     event.count = end.count
@@ -106,9 +117,13 @@ final class ChoreEnds: Sendable {
     var count: Int?
     /// Nil where it was done.
     var problem: String?
+    /// It was stopped for more urgent jobs.
+    var gaveWay = false
+    /// It was not needed.
+    var wasIdle = false
   }
 
-  private let ends = Mutex<[End]>([])
+  private let ends = Monitor<[End]>([])
   private let wake: @Sendable () -> Void
 
   init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
@@ -134,6 +149,7 @@ extension Settings.Maintenance.Task {
     case .analyze: .analyze
     case .checkpoint: .checkpoint
     case .vacuum: .vacuum
+    case .incrementalVacuum: .incrementalVacuum
     case .integrityCheck: .integrityCheck
     case .prune: nil
     }

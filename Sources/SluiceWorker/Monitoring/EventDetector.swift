@@ -8,6 +8,8 @@ struct EventDetector {
   static let holdUpSeconds = 1.0
   /// Pages that a checkpoint leaves before it is told: as many as the log holds between two.
   static let heldBackPages = 1000
+  /// Snapshots in which it is looked for who holds a checkpoint back.
+  static let looksMax = 5
   /// Snapshots in a row in which a lane grew.
   static let growths = 10
   /// Jobs that wait in it then.
@@ -19,6 +21,8 @@ struct EventDetector {
     var lockSince: MonotonicTime?
     var heldUpBy: String?
     var isHeldBack = false
+    /// Snapshots in which it was, and nobody was seen who does it.
+    var heldBackLooks = 0
     var lanes = Priority.allCases.map { _ in Lane() }
   }
 
@@ -123,10 +127,19 @@ struct EventDetector {
   private static func checkpoint(_ engine: EngineSnapshot, _ state: inout Watched, _ tell: Tell) {
     let pages = engine.writer.heldBackPages
     if pages >= heldBackPages, !state.isHeldBack {
-      let reader = engine.running.first { !$0.isWrite }?.name ?? "a reader of another process"
+      let own = engine.running.first { !$0.isWrite }.map { "the job \($0.name)" }
+      let foreign = engine.foreignReaders.map { "\($0)" }
+      let readers = [own].compactMap { $0 } + foreign
+      // The system's list of locks may miss one while it changes.
+      state.heldBackLooks += 1
+      if readers.isEmpty, state.heldBackLooks < looksMax { return }
+      let reader =
+        readers.isEmpty ? "a reader that is not to be seen" : readers.joined(separator: " or ")
       tell(.checkpointHeldBack, "\(reader) keeps the log from being emptied") { $0.count = pages }
       state.isHeldBack = true
-    } else if pages == 0, state.isHeldBack {
+    } else if pages == 0, state.isHeldBack || state.heldBackLooks > 0 {
+      state.heldBackLooks = 0
+      guard state.isHeldBack else { return }
       tell(.checkpointCaughtUp, "the log was emptied") { _ in }
       state.isHeldBack = false
     }

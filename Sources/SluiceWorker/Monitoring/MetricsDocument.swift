@@ -32,7 +32,7 @@ struct MetricsDocument {
     writer.field("uptime_seconds", Rounded.micro(snapshot.uptime))
     writer.field("spool", snapshot.spool)
     writer.field("monitoring", snapshot.isMonitored)
-    writer.lines("paused", snapshot.incoming.pauses.words)
+    writer.lines("paused", snapshot.incoming.pausedWords)
     object("jobs") { $0.jobs() }
     object("lanes") { $0.lanes() }
     object("incoming") { $0.incoming() }
@@ -198,10 +198,17 @@ struct MetricsDocument {
     writer.field("open", engine.pool.open)
     writer.field("lent", engine.pool.lent)
     writer.field("waiting", engine.pool.waiting)
+    writer.field("oldest_seconds", Rounded.micro(engine.pool.oldestSeconds))
     writer.field("uses", engine.pool.uses)
     writer.field("opened", engine.pool.opened)
-    writer.field("recycled", engine.pool.recycled)
     writer.field("failed", engine.pool.failed)
+    writer.field("checks", engine.pool.checks)
+    writer.field("recycled", engine.pool.recycled)
+    writer.field("rested", engine.pool.rested)
+    writer.field("lifetime_seconds", Rounded.micro(engine.pool.lifetimeSeconds))
+    writer.field("waits", engine.pool.waits)
+    writer.field("wait_seconds", Rounded.micro(engine.pool.waitSeconds))
+    writer.field("longest_wait_seconds", Rounded.micro(engine.pool.waitLongest))
     writer.field("timeouts", engine.pool.timeouts)
   }
 

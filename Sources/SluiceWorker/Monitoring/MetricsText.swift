@@ -205,6 +205,24 @@ struct MetricsText {
     each(snapshot, "pool_failures_total", .counter, "Connections that could not be opened.") {
       Double($0.pool.failed)
     }
+    each(snapshot, "pool_rested_total", .counter, "Connections closed since nobody needed them.") {
+      Double($0.pool.rested)
+    }
+    each(snapshot, "pool_checks_total", .counter, "Health checks before a use.") {
+      Double($0.pool.checks)
+    }
+    each(snapshot, "pool_oldest_seconds", .gauge, "Age of the oldest open connection.") {
+      $0.pool.oldestSeconds
+    }
+    each(
+      snapshot, "pool_lifetime_seconds_total", .counter, "How long closed connections had lived."
+    ) { $0.pool.lifetimeSeconds }
+    each(snapshot, "pool_waits_total", .counter, "Readers that found no connection free.") {
+      Double($0.pool.waits)
+    }
+    each(snapshot, "pool_wait_seconds_total", .counter, "How long they waited.") {
+      $0.pool.waitSeconds
+    }
     each(snapshot, "pool_timeouts_total", .counter, "Waits for a connection that were in vain.") {
       Double($0.pool.timeouts)
     }

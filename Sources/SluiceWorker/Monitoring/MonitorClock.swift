@@ -3,13 +3,19 @@ import Sluice
 /// Says when the monitor files are written next; a pure value.
 struct MonitorClock {
   /// Seconds between two versions while there is something new.
-  let interval: Double
+  private var interval: Double
   /// The same while there is nothing.
-  let heartbeat: Double
+  private(set) var heartbeat: Double
   private var last: MonotonicTime?
   private var lastActivity = 0
 
   init(interval: Double, heartbeat: Double) {
+    self.interval = min(interval, heartbeat)
+    self.heartbeat = heartbeat
+  }
+
+  /// Goes by other times; the last version keeps its own.
+  mutating func follow(interval: Double, heartbeat: Double) {
     self.interval = min(interval, heartbeat)
     self.heartbeat = heartbeat
   }

@@ -18,6 +18,8 @@ struct MonitorEvent: Sendable {
     case laneDrained = "lane_drained"
     case maintenanceDone = "maintenance_done"
     case maintenanceFailed = "maintenance_failed"
+    case maintenanceGaveWay = "maintenance_gave_way"
+    case fullScan = "full_scan"
     case statementUnusual = "statement_unusual"
   }
 

@@ -17,6 +17,7 @@ struct MonitorRound {
   private let started = Timestamp.now()
   private var detector = EventDetector()
   private var plans: [String: QueryPlans] = [:]
+  private var advisors: [String: IndexAdvisor] = [:]
   private var recent: [String: [TransactionRecord]] = [:]
   private var recentEvents: [MonitorEvent] = []
   private var recentSlow: [StatusPage.Slow] = []
@@ -55,7 +56,7 @@ struct MonitorRound {
     let engines = sources.engines.all.sorted { $0.configuration.name < $1.configuration.name }
     return WorkerSnapshot(
       at: .now(), started: started, pid: getpid(), spool: sources.layout.root.path,
-      heartbeat: settings.heartbeat, isMonitored: settings.isEnabled, incoming: incoming,
+      heartbeat: incoming.heartbeat, isMonitored: settings.isEnabled, incoming: incoming,
       unfinished: sources.active.count, unpublished: sources.unpublished(),
       outcomes: sources.counts.snapshot,
       databases: engines.map { WorkerSnapshot.Database(engine: $0.snapshot()) },
@@ -101,12 +102,31 @@ struct MonitorRound {
       snapshot.databases[index].recent = recent[name] ?? []
     }
     var lines = JSONWriter()
-    let found = events + detector.events(in: snapshot)
+    let found = events + detector.events(in: snapshot) + scans(in: snapshot)
     for event in found { event.write(to: &lines) }
     recentEvents = Array((found.reversed() + recentEvents).prefix(Self.recentMax))
     try append(slow, "slow.jsonl")
     try append(transactions, "transactions.jsonl")
     try append(lines, "events.jsonl")
+  }
+
+  private mutating func scans(in snapshot: WorkerSnapshot) -> [MonitorEvent] {
+    snapshot.databases.flatMap { database -> [MonitorEvent] in
+      let engine = database.engine
+      var advisor = advisors[engine.name] ?? IndexAdvisor(path: engine.path)
+      let advice = advisor.advice(for: engine.monitor?.statements ?? [])
+      advisors[engine.name] = advisor
+      return advice.map { advice in
+        var event = MonitorEvent(
+          kind: .fullScan, at: snapshot.at,
+          text: "a statement reads all of \(advice.table); this would let it search: \(advice.sql)")
+        event.database = engine.name
+        event.seconds = advice.seconds
+        event.count = Int(advice.rows)
+        event.fingerprint = advice.fingerprint
+        return event
+      }
+    }
   }
 
   private func append(_ writer: JSONWriter, _ name: String) throws(FileError) {

@@ -71,7 +71,7 @@ struct StatusPage {
   }
 
   private mutating func pauses() {
-    let words = snapshot.incoming.pauses.words
+    let words = snapshot.incoming.pausedWords
     if words.isEmpty { return }
     html +=
       "<p class=\"callout\"><b>Paused:</b> \(Self.escaped(words.joined(separator: ", ")))</p>\n"

@@ -29,6 +29,11 @@ final class WorkerMonitor {
     writer.tell(.workerStarted(after: end, again: again))
   }
 
+  /// Goes by changed settings from now on; what is monitored stays as it was at the start.
+  func adopt(_ settings: MetricsWriter.Settings) {
+    clock.follow(interval: settings.interval, heartbeat: settings.heartbeat)
+  }
+
   /// Notes an event, which is written soon.
   func tell(_ event: MonitorEvent) {
     told += 1
@@ -38,35 +43,41 @@ final class WorkerMonitor {
   /// Has the files written where that is due.
   /// - Returns: when to ask again.
   func beat(
-    _ now: MonotonicTime, _ scanners: [SpoolScanner], _ room: WaitingRoom, isStopping: Bool
+    _ now: MonotonicTime, _ scanners: [SpoolScanner], _ room: WaitingRoom,
+    _ late: LateDatabases, isStopping: Bool
   ) -> MonotonicTime {
     while true {
       let unfinished = sources.active.count
-      // One more for each job claimed, for each that ended, and for each event.
-      let activity = sources.counts.total &* 2 &+ unfinished &+ told
+      // One more for each job claimed, for each that ended, and for each event; another number where
+      // something was found in incoming/ that stays there.
+      let left = scanners.reduce(0) { $0 &+ $1.directories &+ $1.refusedCount }
+      let activity = sources.counts.total &* 2 &+ unfinished &+ told &+ left &<< 32
       // Jobs that wait for tomorrow are nothing new.
       let isWorking = sources.engines.all.contains { $0.load.writes + $0.load.reads > 0 }
       let isBusy = isWorking || isStopping
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
-      writer.write(Self.incoming(scanners, room, isStopping ? .stopping : .running))
+      writer.write(incoming(scanners, room, late, isStopping ? .stopping : .running))
     }
   }
 
   /// Writes the last version and ends the thread; once no job can end any more.
-  func stop(_ scanners: [SpoolScanner], _ room: WaitingRoom) {
-    writer.close(Self.incoming(scanners, room, .stopped))
+  func stop(_ scanners: [SpoolScanner], _ room: WaitingRoom, _ late: LateDatabases) {
+    writer.close(incoming(scanners, room, late, .stopped))
     thread.join()
   }
 
-  private static func incoming(
-    _ scanners: [SpoolScanner], _ room: WaitingRoom, _ phase: WorkerSnapshot.Phase
+  private func incoming(
+    _ scanners: [SpoolScanner], _ room: WaitingRoom, _ late: LateDatabases,
+    _ phase: WorkerSnapshot.Phase
   ) -> WorkerSnapshot.Incoming {
     WorkerSnapshot.Incoming(
       lanes: scanners.map {
         .init(
           lane: $0.lane, backlog: $0.backlog, resting: $0.waitingCount, refused: $0.refusedCount,
           directories: $0.directories)
-      }, held: room.count, pauses: room.pauses, phase: phase)
+      }, held: room.count, pauses: room.pauses, lateDatabases: late.names,
+      heartbeat: clock.heartbeat,
+      phase: phase)
   }
 }
 

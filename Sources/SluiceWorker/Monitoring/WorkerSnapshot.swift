@@ -24,7 +24,16 @@ struct WorkerSnapshot: Sendable {
     /// Jobs that wait for a time, for other jobs or for the end of a pause.
     var held = 0
     var pauses = PauseSet()
+    /// Databases that could not be opened yet.
+    var lateDatabases: [String] = []
+    /// Seconds within which the next version is written.
+    var heartbeat = 15.0
     var phase = Phase.running
+
+    /// Whose jobs do not begin at present, in words.
+    var pausedWords: [String] {
+      pauses.words + lateDatabases.map { "database \($0), which is not there yet" }
+    }
 
     var directories: Int { lanes.reduce(0) { $0 + $1.directories } }
     var refused: Int { lanes.reduce(0) { $0 + $1.refused } }

@@ -20,6 +20,7 @@ extension Setting {
 
     Setting("spool", .path(\.spool), .afterRestart),
     Setting("foreign_keys", .flag(\.foreignKeys), .afterRestart),
+    Setting("pool_idle", .seconds(\.poolIdleSeconds, 1...year), .afterRestart),
     Setting("umask", .mode(\.umask, 0...0o077), .afterRestart),
 
     // A job of a group waits for the whole of it, and an urgent one for the group that runs.
@@ -32,12 +33,12 @@ extension Setting {
     Setting("rescan", .seconds(\.rescanSeconds, 0.1...3600)),
     Setting("after_timeout", .seconds(\.afterTimeoutSeconds, 0...year)),
     // An outcome that is forgotten while its result is still on its way could not be told again.
-    Setting("ledger_retention", .seconds(\.ledgerRetentionSeconds, 60...10 * year), .afterRestart),
+    Setting("ledger_retention", .seconds(\.ledgerRetentionSeconds, 60...10 * year)),
     Setting("result_retention", .seconds(\.resultRetentionSeconds, 0...10 * year)),
 
-    Setting("monitor_interval", .seconds(\.monitorIntervalSeconds, 0.1...3600), .afterRestart),
-    Setting("heartbeat", .seconds(\.heartbeatSeconds, 0.1...3600), .afterRestart),
-    Setting("slow_query", .seconds(\.slowQuerySeconds, tick...day), .afterRestart),
+    Setting("monitor_interval", .seconds(\.monitorIntervalSeconds, 0.1...3600)),
+    Setting("heartbeat", .seconds(\.heartbeatSeconds, 0.1...3600)),
+    Setting("slow_query", .seconds(\.slowQuerySeconds, tick...day)),
 
     Setting("wal_limit", .bytes(\.walLimitBytes, 1 << 20...1 << 40)),
     // The outcome is one blob of the ledger, and SQLite ends those at 10^9 bytes.

@@ -41,15 +41,12 @@ extension Settings {
   public func changingOnlyLive(from old: Settings) -> Settings {
     var live = self
     live.poolSize = old.poolSize
+    live.poolIdleSeconds = old.poolIdleSeconds
     live.spool = old.spool
     live.databases = old.databases
     live.foreignKeys = old.foreignKeys
     live.umask = old.umask
     live.isMonitoringEnabled = old.isMonitoringEnabled
-    live.ledgerRetentionSeconds = old.ledgerRetentionSeconds
-    live.monitorIntervalSeconds = old.monitorIntervalSeconds
-    live.heartbeatSeconds = old.heartbeatSeconds
-    live.slowQuerySeconds = old.slowQuerySeconds
     // A rule for a database that is not open yet has nothing to work on.
     live.maintenance.removeAll { rule in
       rule.database.map { old.database(named: $0) == nil } ?? false

@@ -29,7 +29,25 @@ struct SettingRuleReader {
     }
     return Settings.Maintenance(
       task: task, schedule: try schedule(),
-      database: try text("database", allowed: "the name of a database"))
+      database: try text("database", allowed: "the name of a database"),
+      freeShare: try freeShare(of: task))
+  }
+
+  private func freeShare(of task: Settings.Maintenance.Task) throws(SettingsError) -> Double {
+    guard let node = fields["free"] else { return 0 }
+    let allowed = "a share from 0 to 1, of vacuum and incremental_vacuum"
+    guard task == .vacuum || task == .incrementalVacuum else {
+      throw wrong("free", .outOfRange, allowed: allowed)
+    }
+    let share: Double? =
+      switch node.value {
+      case .integer(let number): Double(number)
+      case .real(let number): number
+      case .text, .flag, .instant, .table, .array: nil
+      }
+    guard let share else { throw wrong("free", .wrongType, allowed: allowed) }
+    guard (0...1).contains(share) else { throw wrong("free", .outOfRange, allowed: allowed) }
+    return share
   }
 
   private func schedule() throws(SettingsError) -> Settings.Maintenance.Schedule {

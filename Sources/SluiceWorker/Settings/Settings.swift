@@ -26,6 +26,8 @@ public struct Settings: Sendable, Equatable {
   public var databases: [Database]
   /// Whether foreign keys are enforced, where a database does not say it for itself.
   public var foreignKeys = false
+  /// How long a connection for reads rests before it is closed; it is opened again on demand.
+  public var poolIdleSeconds = 300.0
   /// The permissions that files and directories do not get.
   public var umask: UInt32 = 0o027
 

@@ -32,6 +32,7 @@ extension Settings {
   var engine: EngineConfiguration {
     var engine = EngineConfiguration(path: "")
     engine.poolSize = poolSize
+    engine.poolIdle = poolIdleSeconds
     engine.connectionTimeout = connectionTimeoutSeconds
     engine.maxRetries = maxRetries
     engine.queryTimeout = queryTimeoutSeconds

@@ -19,6 +19,7 @@ extension Settings {
   public struct Maintenance: Sendable, Equatable {
     public enum Task: String, Sendable, CaseIterable {
       case optimize, analyze, checkpoint, vacuum
+      case incrementalVacuum = "incremental_vacuum"
       case integrityCheck = "integrity_check"
       /// Removes results and outcomes whose retention is over.
       case prune
@@ -46,11 +47,16 @@ extension Settings {
     public var schedule: Schedule
     /// Nil: all of them.
     public var database: String?
+    /// Of a vacuum: the share of the file's pages that must be free, or it is not needed.
+    public var freeShare: Double
 
-    public init(task: Task, schedule: Schedule, database: String? = nil) {
+    public init(
+      task: Task, schedule: Schedule, database: String? = nil, freeShare: Double = 0
+    ) {
       self.task = task
       self.schedule = schedule
       self.database = database
+      self.freeShare = freeShare
     }
 
     /// For people: `optimize every 1d`, `vacuum at 03:30 in main`.
@@ -61,7 +67,8 @@ extension Settings {
         case .daily: "at"
         }
       let place = database.map { " in \($0)" } ?? ""
-      return "\(task.rawValue) \(word) \(schedule.text)\(place)"
+      let need = freeShare > 0 ? " if \(freeShare) is free" : ""
+      return "\(task.rawValue) \(word) \(schedule.text)\(place)\(need)"
     }
   }
 }

@@ -37,6 +37,24 @@ import Testing
     #expect(plan.nextDeadline(now: at(5, 0, 31)) == at(5, 1))
   }
 
+  @Test("a chore that gave way is due again, with the count of it, until it is done")
+  func gaveWay() {
+    let rule = Settings.Maintenance(
+      task: .vacuum, schedule: .daily(hour: 3, minute: 0), freeShare: 0.5)
+    var plan = plan([rule], now: at(1))
+    for count in 0..<3 {
+      let chore = plan.begin(now: at(3, count)) { _ in true }
+      #expect(chore == .init(task: .vacuum, database: "main", freeShare: 0.5))
+      #expect(plan.preemptions == count)
+      if let chore { plan.gaveWay(chore, now: at(3, count)) }
+      #expect(plan.nextDeadline(now: at(3, count)) ?? at(9) <= at(3, count, 1))
+    }
+    #expect(plan.begin(now: at(3, 4)) { _ in true } != nil)
+    plan.ended()
+    #expect(plan.nextDeadline(now: at(3, 4)) == at(27))
+    #expect(plan.begin(now: at(27)) { _ in true } != nil && plan.preemptions == 0)
+  }
+
   @Test("a time of day is meant in local time", arguments: [-11, 0, 2, 13])
   func daily(ahead hours: Int) {
     let rule = Settings.Maintenance(task: .vacuum, schedule: .daily(hour: 3, minute: 30))

@@ -208,7 +208,9 @@ import Testing
       "b.jsonl", "{\"sql\":\"INSERT INTO t VALUES(?)\",\"params\":[1]}\n[2]\n[3]\n")
     try WorkerProcess.once(on: spool)
     #expect(find(try json("metrics.json"), "databases/main/statements/count")?.integer == 3)
-    #expect(find(try json("metrics.json"), "databases/main/transactions/jobs")?.integer == 1)
+    // One for each chunk, of which a slow machine makes several.
+    let chunks = find(try json("metrics.json"), "databases/main/transactions/jobs")?.integer
+    #expect((1...3).contains(chunks ?? 0))
   }
 
   @Test("a log that is full becomes .1 and a new one begins")

@@ -26,13 +26,15 @@ enum TransactionLoss {
   case again(QueuedWrite)
   /// The disk or the memory did it.
   case environment(SQLiteError)
+  /// The file that the job loads could not be read.
+  case unreadable(String)
 }
 
 /// Runs write jobs inside an open transaction, each in a savepoint of its own with its ledger row,
 /// so that a failing job leaves nothing behind and harms no neighbour.
 ///
 /// Used on the writer's thread. The transaction's begin and end are its caller's.
-final class TransactionManager {
+final class JobSavepoints {
   private let configuration: EngineConfiguration
   private let ledger: Ledger
   let recorder: StatementRecorder?
@@ -110,13 +112,16 @@ final class TransactionManager {
         subject: .writer, unshareable: unshareable, isLine: isLine,
         monitor: MonitorSink(recorder, job: name)))
     let executed = try execution.run(on: connection)
-    try check(changedSchema: executed.changedSchema, setPragma: executed.setPragma, on: connection)
+    try check(
+      changedSchema: executed.changedSchema, statement: executed.reservedMention,
+      setPragma: executed.setPragma, on: connection)
     return executed
   }
 
   /// What must hold when the last statement of a job has run.
+  /// - Parameter statement: the one that may have put a mention of Sluice's tables into the schema.
   func check(
-    changedSchema: Bool, setPragma: Bool, on connection: borrowing Connection
+    changedSchema: Bool, statement: Int? = nil, setPragma: Bool, on connection: borrowing Connection
   ) throws(JobStop) {
     // COMMIT would tell of it only for the whole group, and another job could heal it meanwhile.
     if connection.hasForeignKeyViolation {
@@ -125,7 +130,7 @@ final class TransactionManager {
           .constraint, "SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN KEY constraint failed", number: 787,
           hint: "a row refers to one that is not there when the job ends"))
     }
-    if changedSchema { try refuseIntruders(on: connection) }
+    if changedSchema { try refuseIntruders(statement, on: connection) }
     if setPragma { try forgetPragmas(on: connection) }
   }
 
@@ -138,7 +143,9 @@ final class TransactionManager {
     }
   }
 
-  private func refuseIntruders(on connection: borrowing Connection) throws(JobStop) {
+  private func refuseIntruders(_ statement: Int?, on connection: borrowing Connection)
+    throws(JobStop)
+  {
     do throws(SQLiteError) {
       guard let name = try ledger.intruder(on: connection) else { return }
       throw SQLiteError(code: 23, message: name)
@@ -146,7 +153,7 @@ final class TransactionManager {
       guard error.code == 23 else { throw .environment(error) }
       throw .rejected(
         .forbidden(
-          "\(error.message) mentions a table _sluice_*, which are Sluice's own", nil,
+          "\(error.message) mentions a table _sluice_*, which are Sluice's own", statement,
           hint: "use other names"))
     }
   }

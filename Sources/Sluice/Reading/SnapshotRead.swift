@@ -1,7 +1,7 @@
 import SQLite
 
 /// Runs one read job on a pooled connection, in one snapshot.
-struct ParallelCursor {
+struct SnapshotRead {
   enum End {
     case ended(JobStatus, statements: [UInt8]?, error: JobError?)
     /// What it returns could not be kept.
@@ -71,6 +71,11 @@ struct ParallelCursor {
       if !isSingle || job.statements[0].sql.utf8.contains(0x3b) {
         try connection.execute("BEGIN")
       }
+      // EXPLAIN looks at the schema as the connection knows it, and reads nothing that would show
+      // that it has changed.
+      if job.statements.contains(where: { SQLKeyword(of: $0.sql) == .explain }) {
+        try connection.execute("SELECT 1 FROM main.sqlite_schema LIMIT 1")
+      }
     } catch {
       throw .environment(error)
     }
@@ -99,6 +104,7 @@ struct ParallelCursor {
     if case .failed(let error) = stop, error.kind == .storage || error.kind == .connection {
       return .discard
     }
+    if case .failed = stop { return .suspect }
     return .reuse
   }
 
