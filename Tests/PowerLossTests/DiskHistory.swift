@@ -32,6 +32,8 @@ struct DiskHistory {
   enum NameChange {
     case directory(String)
     case link(String, file: Int)
+    /// A symbolic link is all name, and no data.
+    case symlink(String, target: String)
     case rename(String, to: String)
     case unlink(String)
   }
@@ -54,13 +56,20 @@ extension DiskHistory {
   struct Names {
     var directories: Set<String> = []
     var files: [String: Int] = [:]
+    /// Symbolic links, and where they lead.
+    var symlinks: [String: String] = [:]
 
     mutating func apply(_ change: NameChange) {
       switch change {
       case .directory(let path): directories.insert(path)
       case .link(let path, let file): files[path] = file
-      case .rename(let path, let target): files[target] = files.removeValue(forKey: path)
-      case .unlink(let path): files[path] = nil
+      case .symlink(let path, let target): symlinks[path] = target
+      case .rename(let path, let target):
+        files[target] = files.removeValue(forKey: path)
+        symlinks[target] = symlinks.removeValue(forKey: path)
+      case .unlink(let path):
+        files[path] = nil
+        symlinks[path] = nil
       }
     }
   }
@@ -99,7 +108,8 @@ extension DiskHistory.NameChange {
   /// The directories whose entries it changes.
   var directories: [String] {
     switch self {
-    case .directory(let path), .link(let path, _), .unlink(let path): [Self.parent(path)]
+    case .directory(let path), .link(let path, _), .symlink(let path, _), .unlink(let path):
+      [Self.parent(path)]
     case .rename(let path, let target): [Self.parent(path), Self.parent(target)]
     }
   }

@@ -117,6 +117,8 @@ struct HistoryBuilder {
     case "rename":
       rename(resolve(event.string(0), below: nil), resolve(event.string(1), below: nil), span)
     case "renameat", "renameat2": rename(path(event, 0, 1), path(event, 2, 3), span)
+    case "symlink": symlink(event, resolve(event.string(1), below: nil), span)
+    case "symlinkat": symlink(event, path(event, 1, 2), span)
     case "unlink": unlink(resolve(event.string(0), below: nil), span)
     case "unlinkat": unlink(path(event, 0, 1), span)
     case "close": descriptors[reader.process(of: event.process)]?[try event.count(0)] = nil
@@ -213,6 +215,12 @@ struct HistoryBuilder {
 
   private mutating func rename(_ path: String?, _ target: String?, _ span: DiskHistory.Span) {
     if let path, let target { change(.rename(path, to: target), span) }
+  }
+
+  private mutating func symlink(
+    _ event: TraceEvent, _ path: String?, _ span: DiskHistory.Span
+  ) {
+    if let path { change(.symlink(path, target: event.string(0)), span) }
   }
 
   private mutating func unlink(_ path: String?, _ span: DiskHistory.Span) {

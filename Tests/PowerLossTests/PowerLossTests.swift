@@ -8,7 +8,7 @@ import Testing
 @Suite("Power loss", .serialized, .enabled(if: RecordedRun.isPossible, "strace may look on"))
 struct PowerLossTests {
   /// States to try, the seed from which they come, and one state alone to try again.
-  private static let states = number("SLUICE_POWER_STATES") ?? 300
+  private static let states = number("SLUICE_POWER_STATES") ?? 250
   private static let seed = UInt64(number("SLUICE_POWER_SEED") ?? 1)
   private static let only = number("SLUICE_POWER_STATE")
 
@@ -50,7 +50,7 @@ struct PowerLossTests {
   func forgetful() async throws {
     let run = try Self.recorded.get()
     let trials = PowerTrials(run, history: run.history.withoutSyncs(), seed: Self.seed)
-    let summary = try await trials.run(0..<60)
+    let summary = try await trials.run(0..<60, stopsAtFailure: true)
     #expect(summary.failures.count > 0)
   }
 }

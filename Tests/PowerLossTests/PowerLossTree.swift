@@ -26,6 +26,12 @@ final class PowerLossTree {
       let whole = directory.isEmpty ? spool : spool + "/" + directory
       guard mkdir(whole, 0o750) == 0 else { throw RecordedRun.Failure(errors: "mkdir \(whole)") }
     }
+    for (name, target) in state.names.symlinks {
+      guard symlink(target, spool + "/" + name) == 0 else {
+        throw RecordedRun.Failure(errors: "cannot make \(name)")
+      }
+    }
+    hasher.combine(state.names.symlinks)
     var identities = ""
     // In the order in which they were made, which their change times then have too.
     for (name, file) in state.names.files.sorted(by: { $0.value < $1.value }) {
@@ -91,7 +97,7 @@ final class PowerLossTree {
         "run", "--once", "--spool", spool, "--database",
         spool + "/main.db",
       ], environment: ["LD_PRELOAD": shim, "POWER_IDENTITIES": path + "/identities"])
-    let end = child.wait(within: 60)
+    let end = child.wait(within: 30)
     return WorkerProcess.Run(end: end, errors: errors + child.errors)
   }
 

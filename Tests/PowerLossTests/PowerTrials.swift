@@ -45,7 +45,8 @@ final class PowerTrials: Sendable {
     self.seed = seed
   }
 
-  func run(_ states: Range<Int>) async throws -> Summary {
+  /// - Parameter stopsAtFailure: whether one is enough.
+  func run(_ states: Range<Int>, stopsAtFailure: Bool = false) async throws -> Summary {
     let begun = monotonicSeconds()
     let place = try RecordedRun.makeDirectory()
     defer { TemporarySpool.remove(place) }
@@ -55,7 +56,10 @@ final class PowerTrials: Sendable {
       for share in 0..<shares {
         group.addTask {
           try await onOwnThread {
-            for number in states where number % shares == share { try self.try(number, shim) }
+            for number in states where number % shares == share {
+              if stopsAtFailure, self.results.withLock({ !$0.failures.isEmpty }) { return }
+              try self.try(number, shim)
+            }
           }
         }
       }

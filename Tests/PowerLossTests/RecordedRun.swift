@@ -106,10 +106,11 @@ struct RecordedRun {
       while let entry = try reader.next() {
         let name = String(cString: entry.name)
         if name == "." || name == ".." { continue }
-        if try directory.status(name)?.kind == .directory {
-          try walk(path + "/" + name)
-        } else {
+        switch try directory.status(name)?.kind {
+        case .directory: try walk(path + "/" + name)
+        case .regular:
           tree[String((path + "/" + name).dropFirst())] = try directory.contents(name)
+        case .other, nil: break
         }
       }
     }
