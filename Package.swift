@@ -55,6 +55,10 @@ let package = Package(
     .testTarget(
       name: "CrashTests",
       dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "SQLite", "TestSupport"]),
+    .testTarget(
+      name: "PowerLossTests",
+      dependencies: ["SluiceCLI", "Spool", "SQLite", "JSON", "TestSupport"],
+      exclude: ["recorded_run.py", "identity_shim.c"]),
   ],
   swiftLanguageModes: [.v6]
 )

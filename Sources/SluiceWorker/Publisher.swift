@@ -229,7 +229,7 @@ final class Publisher: Sendable {
   }
 
   /// The rows go first: whoever sees the result finds them.
-  private func publishRead(_ outcome: Outcome, _ result: String) throws(FileError) {
+  private func publishResult(_ outcome: Outcome, _ result: String) throws(FileError) {
     switch outcome.streamed {
     case .result(let sink): try Self.file(sink).publish()
     case .rows(let sink):
@@ -250,50 +250,64 @@ final class Publisher: Sendable {
   private func publish(
     _ outcome: Outcome, _ name: ClaimedName, database: String, _ batch: UnsettledResults
   ) throws(FileError) {
-    let result = name.job.result
-    try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
-    try publish(outcome, name, result, database: database, batch)
+    // How the job's file goes to `failed/`: itself, unless what is left of it is there already.
+    var leaving = BatchPublication.Leaving.move
+    for step in Self.plan(outcome, name).steps {
+      try perform(step, outcome, name, database: database, batch, &leaving)
+    }
     guard name.job.kind == .json, mayHaveRows.load(ordering: .relaxed) else { return }
     try results.withdrawRows(of: name.job, but: outcome.rowFormat)
   }
 
-  private func publish(
-    _ outcome: Outcome, _ name: ClaimedName, _ result: String, database: String,
-    _ batch: UnsettledResults
-  ) throws(FileError) {
+  private static func plan(_ outcome: Outcome, _ name: ClaimedName) -> PublicationPlan {
+    let isBatch = name.job.kind == .jsonl
     switch outcome.durability {
-    case .ledger(let key) where name.job.kind == .jsonl:
-      guard let engine = engines[database] else { return }
-      try batches.publishLines(of: name.job, sequence: name.sequence, engine)
-      // Before the totals: whoever sees them finds what is left.
-      let leaving = outcome.status == .done ? .remove : try batches.leaveOver(name, engine)
-      try results.publish(result, outcome.result)
-      batch.add(key: key, database: database, result: result, batch: name.sequence)
-      try batches.takeAway(name, leaving)
-    case .ledger(let key):
-      let isLeftOver = try leaveOver(outcome, name)
-      try results.publish(result, outcome.result)
-      batch.add(key: key, database: database, result: result)
-      if outcome.status == .done || isLeftOver {
-        try results.remove(name)
-      } else {
-        try results.moveToFailed(name)
-      }
+    case .ledger: return .recorded(done: outcome.status == .done, isBatch: isBatch)
     case .resultFile:
-      if outcome.status == .done, case .control = outcome.ticket.job.body {
-        // A command is not given a second time because the machine lost its result.
-        try results.publishDurably(result, outcome.result)
-        try results.remove(name)
-      } else if outcome.status == .done {
-        try publishRead(outcome, result)
-        batch.add(read: name)
-      } else {
-        // Nothing but this file says what became of the job once it is in failed/.
-        if name.job.kind == .jsonl { try results.withdraw(name.job.text) }
-        try results.publishDurably(result, outcome.result)
-        try results.moveToFailed(name)
-      }
+      guard outcome.status == .done else { return .unrecorded(isBatch: isBatch) }
+      if case .control = outcome.ticket.job.body { return .command }
+      return .read
     }
+  }
+
+  private func perform(
+    _ step: PublicationPlan.Step, _ outcome: Outcome, _ name: ClaimedName, database: String,
+    _ batch: UnsettledResults, _ leaving: inout BatchPublication.Leaving
+  ) throws(FileError) {
+    let result = name.job.result
+    let isBatch = name.job.kind == .jsonl
+    switch step {
+    case .giveWay:
+      try batch.giveWay(to: name) { (older) throws(FileError) in try results.remove(older) }
+    case .publishLines:
+      let engine = engine(database)
+      try batches.publishLines(of: name.job, sequence: name.sequence, engine)
+    case .withdrawLines: try results.withdraw(name.job.text)
+    case .leaveOver:
+      if isBatch {
+        leaving = try batches.leaveOver(name, engine(database))
+      } else if try leaveOver(outcome, name) {
+        leaving = .remove
+      }
+    case .publish: try publishResult(outcome, result)
+    case .publishDurably: try results.publishDurably(result, outcome.result)
+    case .owe:
+      switch outcome.durability {
+      case .ledger(let key):
+        let sequence = isBatch ? name.sequence : nil
+        batch.add(key: key, database: database, result: result, batch: sequence)
+      case .resultFile: batch.add(read: name)
+      }
+    case .remove: try results.remove(name)
+    case .putAway: try batches.takeAway(name, leaving)
+    }
+  }
+
+  private func engine(_ database: String) -> Engine {
+    guard let engine = engines[database] else {
+      preconditionFailure("an outcome of \(database), which is not served")
+    }
+    return engine
   }
 }
 

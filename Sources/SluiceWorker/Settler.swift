@@ -102,6 +102,17 @@ final class Settler: Sendable {
   /// Settles on the calling thread.
   /// - Returns: whether the results are durable.
   func settleNow(_ batch: Settlement) -> Bool {
+    for step in SettlementStep.allCases {
+      switch step {
+      case .sync: if !sync(batch) { return false }
+      case .rows: for (database, key) in batch.keys { engines[database]?.settle(through: key) }
+      case .readFiles: remove(batch.reads)
+      }
+    }
+    return true
+  }
+
+  private func sync(_ batch: Settlement) -> Bool {
     do throws(FileError) {
       guard batch.sync.batch != nil else { return false }
       try batch.sync.batch?.settle()
@@ -112,15 +123,17 @@ final class Settler: Sendable {
     }
     note(doubt: false)
     Seam.reached(.settled)
-    for (database, key) in batch.keys { engines[database]?.settle(through: key) }
-    for name in batch.reads {
+    return true
+  }
+
+  private func remove(_ reads: [ClaimedName]) {
+    for name in reads {
       do throws(FileError) {
         try results.remove(name)
       } catch {
         log.say("cannot remove a finished job's file: \(error)")
       }
     }
-    return true
   }
 
   /// A worker that is killed now must not have its results taken for good: what can be read of them

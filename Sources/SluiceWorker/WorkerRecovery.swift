@@ -19,6 +19,8 @@ final class WorkerRecovery {
   private let end: PreviousEnd
   private let log: WorkerLog
   private var inFlight: Set<UInt64> = []
+  /// What is to run again.
+  private var withoutRows: [ClaimedName] = []
 
   init(
     _ layout: SpoolLayout, _ batches: BatchPublication, end: PreviousEnd, log: WorkerLog
@@ -67,7 +69,6 @@ final class WorkerRecovery {
       files.last?.sequence ?? 0, rows.keys.max() ?? 0)
     start.suspects = try suspects(files)
 
-    let sync = try results.beginSettling()
     var putAway: [(file: ClaimedName, action: SpoolRecovery.FileAction, fromLine: Int?)] = []
     var twinActions: [(TwinSearch.Place, SpoolRecovery.FileAction, fromLine: Int?)] = []
     func decide(_ row: Row, _ active: SpoolRecovery.ActiveFile) throws -> SpoolRecovery.Decision {
@@ -76,19 +77,35 @@ final class WorkerRecovery {
       if let twin { twinActions.append((twin, decision.twin, nextLines[row.row.identity])) }
       return decision
     }
-    for file in files {
-      if let row = rows.removeValue(forKey: file.sequence) {
-        start.ended.append((file.sequence, row.row.status))
-        putAway.append((file, try decide(row, .claimed).active, nextLines[row.row.identity]))
-      } else if withoutRow.runsAgain {
-        start.runAgain.append(file)
+    let sync = try results.beginSettling()
+    for step in RecoveryStep.allCases {
+      switch step {
+      case .results:
+        if withoutRow.runsAgain { withoutRows = files.filter { rows[$0.sequence] == nil } }
+        for file in files {
+          guard let row = rows.removeValue(forKey: file.sequence) else { continue }
+          start.ended.append((file.sequence, row.row.status))
+          putAway.append((file, try decide(row, .claimed).active, nextLines[row.row.identity]))
+        }
+        for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) {
+          _ = try decide(row, .none)
+        }
+        start.runAgain = withoutRows
+      case .settleResults: try settle(sync)
+      case .files:
+        for (file, action, line) in putAway {
+          try put(file, away: action, fromLine: line, results)
+        }
+        for (twin, action, line) in twinActions {
+          try put(twin, away: action, fromLine: line, results)
+        }
+      case .settleFiles: if !settledKeys.isEmpty { try settle(results.beginSettling()) }
+      case .settleRows:
+        for engine in engines.all {
+          if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
+        }
       }
     }
-    for row in rows.values.sorted(by: { $0.row.key < $1.row.key }) { _ = try decide(row, .none) }
-    try settle(sync)
-    for (file, action, line) in putAway { try put(file, away: action, fromLine: line, results) }
-    for (twin, action, line) in twinActions { try put(twin, away: action, fromLine: line, results) }
-    try settleRows(engines, results)
     return start
   }
 
@@ -105,16 +122,6 @@ final class WorkerRecovery {
   /// Where imports that ended part-way are to go on, by their files.
   private var nextLines: [FileIdentity: Int] = [:]
   private var settledKeys: [String: Int64] = [:]
-
-  /// The next start asks only for rows that are not settled: a job whose row is must not have a file
-  /// in `active/` that would run again, nor get one back from a power failure.
-  private func settleRows(_ engines: EngineTable, _ results: ResultWriter) throws {
-    if settledKeys.isEmpty { return }
-    try settle(results.beginSettling())
-    for engine in engines.all {
-      if let key = settledKeys[engine.configuration.name] { engine.settle(through: key) }
-    }
-  }
 
   private func unsettledRows(_ engines: EngineTable) throws -> [UInt64: Row] {
     var rows: [UInt64: Row] = [:]
@@ -165,12 +172,37 @@ final class WorkerRecovery {
     {
       recorded = try result(of: row)
       recovery.result = try results.compare(row.row.resultName, with: recorded)
+      if recovery.result == .different {
+        recovery.laterEnded = try meet(standing: row.row.resultName, recorded, results)
+      }
     }
     let decision = recovery.decision
-    try publishLines(of: row, decision)
+    try publishLines(of: row, decision, laterEnded: recovery.laterEnded)
     if decision.result != .leave { try results.publish(row.row.resultName, recorded) }
     try noteNextLine(of: row, decision, recorded)
     return decision
+  }
+
+  /// Another job's result stands where a row's is to be: of one that left no row, a read perhaps.
+  ///
+  /// Where that job ended before, its file must not make it run again, for its result would come back
+  /// over this one.
+  /// - Returns: whether it ended later.
+  private func meet(
+    standing name: String, _ recorded: [UInt8], _ results: ResultWriter
+  ) throws -> Bool {
+    guard let standing = try results.standing(name),
+      let finished = ResultDocument.finished(inEnd: recorded.suffix(ResultDocument.endBytes))
+    else { return false }
+    if standing.finished > finished { return true }
+    let ended = withoutRows.filter {
+      $0.job.result == name && $0.arrival.rfc3339 == standing.arrived
+    }
+    for file in ended {
+      if standing.isDone { try results.remove(file) } else { try results.moveToFailed(file) }
+    }
+    withoutRows.removeAll(where: ended.contains)
+    return false
   }
 
   /// A claimed job without a row.
@@ -203,11 +235,13 @@ final class WorkerRecovery {
 
   /// The results of a batch's lines, which only a power failure can have taken where the totals
   /// stand.
-  private func publishLines(of row: Row, _ decision: SpoolRecovery.Decision) throws {
+  private func publishLines(
+    of row: Row, _ decision: SpoolRecovery.Decision, laterEnded: Bool
+  ) throws {
     guard let job = JobName(row.row.name), job.kind == .jsonl else { return }
     batchEngines[UInt64(row.row.sequence)] = row.engine
     let mayBeTorn = SpoolRecovery.consultsTwin(row: .unsettled(done: true), end: end)
-    if decision.result != .leave || (mayBeTorn && !row.laterEnded) {
+    if decision.result != .leave || (mayBeTorn && !laterEnded) {
       try batches.publishLines(of: job, sequence: UInt64(row.row.sequence), row.engine)
     }
   }

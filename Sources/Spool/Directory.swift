@@ -212,14 +212,31 @@ extension Directory {
   public func head(
     _ name: UnsafePointer<CChar>, bytes count: Int
   ) throws(FileError) -> ArraySlice<UInt8>? {
+    try part(name, bytes: count) { _ in 0 }
+  }
+
+  /// The last bytes of `name`, at most `count`; nil where there is no such file.
+  public func tail(
+    _ name: UnsafePointer<CChar>, bytes count: Int
+  ) throws(FileError) -> ArraySlice<UInt8>? {
+    try part(name, bytes: count) { max(0, $0 - Int64(count)) }
+  }
+
+  /// - Parameter start: where to begin in a file of that size.
+  private func part(
+    _ name: UnsafePointer<CChar>, bytes count: Int, from start: (Int64) -> Int64
+  ) throws(FileError) -> ArraySlice<UInt8>? {
     let opened = tryOpen(name)
     if opened.errno == ENOENT { return nil }
     let file = file(Int32(try opened.get(.open, pathOf(name))), name)
+    let offset = start(try file.status().size)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
     defer { buffer.deallocate() }
     var filled = 0
     while filled < count {
-      let got = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      let got = try file.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]),
+        at: offset + Int64(filled))
       if got == 0 { break }
       filled += got
     }

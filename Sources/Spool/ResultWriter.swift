@@ -1,4 +1,5 @@
 import Glibc
+import JSON
 import Sluice
 
 /// Publishes results and puts away job files: `results/`, `failed/`, and what is left in `active/`.
@@ -207,6 +208,25 @@ public struct ResultWriter: Sendable {
     guard status.kind == .regular, status.size == Int64(expected.count) else { return .different }
     return try results.contents(name) == expected ? .same : .different
   }
+
+  /// What the result that stands under `name` says of its job. No more of it is read than its ends.
+  public func standing(_ name: String) throws(FileError) -> StandingResult? {
+    let head = try layout.results.head(name, bytes: ObjectHead.resultBytes) ?? []
+    let end = try layout.results.tail(name, bytes: ResultDocument.endBytes) ?? []
+    guard let status = ObjectHead.strings(["status"], in: head)["status"],
+      let arrived = ResultDocument.arrived(inEnd: end),
+      let finished = ResultDocument.finished(inEnd: end)
+    else { return nil }
+    return StandingResult(isDone: status == "done", arrived: arrived, finished: finished)
+  }
+}
+
+/// What tells a result from those of other jobs of its name: instants as they are written there, of
+/// which a later one is a greater text.
+public struct StandingResult: Sendable {
+  public var isDone: Bool
+  public var arrived: String
+  public var finished: String
 }
 
 /// A file being written under a hidden name, which appears under its own when it is published and

@@ -31,8 +31,7 @@ public enum ResultState: Sendable, CaseIterable {
 ///   link of the one in `active/`, as a file system without a journal may leave it. (A settled row's
 ///   renames are durable with its result.)
 /// - A `.jsonl` or an import has a row here only when it is finished: chunks are progress, no end.
-/// - Order for the worker: all results first, one settling for them, then the files, one settling for
-///   their renames, and the rows settled last: whoever finds a settled row finds no file of its job.
+/// - Order for the worker: `RecoveryStep`.
 public struct SpoolRecovery: Sendable, Hashable {
   public enum Row: Sendable, Hashable {
     case none
@@ -51,7 +50,8 @@ public struct SpoolRecovery: Sendable, Hashable {
   /// A file in `incoming/` is this very one (`FileIdentity.isSameAfterReboot`).
   public var hasTwin: Bool
   public var result: ResultState
-  /// A job of the same name ended after this one.
+  /// A job of the same name ended after this one: its row is newer, or, where it left none, its result
+  /// stands and says so.
   public var laterEnded: Bool
   public var end: PreviousEnd
 

@@ -3,9 +3,14 @@ import Sluice
 extension FileIdentity {
   /// Whether `other`, seen after a reboot, is this file. The device's number is not compared: it may
   /// be another one at each boot, and a spool is on one file system anyway.
+  ///
+  /// A file that nobody had synced may come back without its data. It must not be taken for a job of
+  /// its own, whose rejection would replace the result that its producer has seen. Another file with
+  /// nothing in it, made with the same inode in the same tick, would be no job either.
   public func isSameAfterReboot(as other: FileIdentity) -> Bool {
-    inode == other.inode && birth == other.birth && modified == other.modified
-      && size == other.size && hash == other.hash
+    guard inode == other.inode, birth == other.birth else { return false }
+    return other.isBlank
+      || (modified == other.modified && size == other.size && hash == other.hash)
   }
 }
 
@@ -19,33 +24,24 @@ public struct TwinSearch: Sendable {
     public var job: JobName
   }
 
-  private struct Key: Hashable {
-    var inode: UInt64
-    var size: Int64
-    var modified: Int64
-  }
-
   private let layout: SpoolLayout
 
   public init(_ layout: SpoolLayout) { self.layout = layout }
 
-  /// The places of those `identities` that are found. Reads only files that agree in all but content.
+  /// The places of those `identities` that are found. Reads only files with the inode of one.
   public func places(
     of identities: [FileIdentity]
   ) throws(FileError) -> [FileIdentity: Place] {
     var found: [FileIdentity: Place] = [:]
     if identities.isEmpty { return found }
-    let wanted = Dictionary(grouping: identities) {
-      Key(inode: $0.inode, size: $0.size, modified: $0.modified)
-    }
+    let wanted = Dictionary(grouping: identities, by: \.inode)
     for lane in IncomingLane.allCases {
       var reader = try DirectoryReader(layout.incoming(lane))
       while let entry = try reader.next() {
         let name = String(cString: entry.name)
         guard let job = JobName(name), job.kind != .foreign,
           let status = try layout.incoming(lane).status(name), status.kind == .regular,
-          let candidates = wanted[
-            Key(inode: status.inode, size: status.size, modified: status.modified)],
+          let candidates = wanted[status.inode],
           let identity = try layout.incoming(lane).identity(name)
         else { continue }
         for candidate in candidates where candidate.isSameAfterReboot(as: identity) {

@@ -1,4 +1,5 @@
 import Glibc
+import SQLite
 import Spool
 import TestSupport
 import Testing
@@ -45,6 +46,28 @@ extension CrashTests {
       #expect(try spool.number("SELECT count(*) FROM t") == Int64(rows))
       #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(rows))
       #expect(spool.activeJobs.isEmpty)
+    }
+
+    @Test("an import goes on after a boot that gave its file system another device number")
+    func otherDevice() throws {
+      let spool = try TemporarySpool()
+      try spool.drop("table.json", #"{"sql":"CREATE TABLE t(a,b)"}"#)
+      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
+      let filling = String(repeating: "x", count: 300)
+      let rows = 20_000
+      let lines = (1...rows).map { "\($0),\(filling)\n" }
+      try spool.layout.data.create("f.csv").write(Array(("a,b\n" + lines.joined()).utf8))
+      try spool.drop("x.json", #"{"import":{"file":"f.csv","table":"t"}}"#)
+      try WorkerProcess.once(on: spool, crashAt: "committed:2")
+      let loaded = try spool.number("SELECT count(*) FROM t") ?? 0
+      #expect(loaded > 0 && loaded < Int64(rows))
+      let database = try Connection(path: spool.path + "/main.db", role: .writer)
+      database.authorizer.subject = .engine
+      try database.execute("UPDATE _sluice_imports SET device=device+1")
+      try spool.forgetBoot()
+      let last = try WorkerProcess.once(on: spool)
+      #expect(last.end == .exited(0), "\(last.errors)")
+      #expect(try spool.number("SELECT count(DISTINCT a) FROM t") == Int64(rows))
     }
 
     @Test(

@@ -42,6 +42,19 @@ extension CrashTests {
       #expect(try spool.number("SELECT count(*) FROM sqlite_schema WHERE name='t'") == 0)
     }
 
+    @Test("a read that had ended does not put its result back over that of a later job of its name")
+    func olderRead() throws {
+      let spool = try TemporarySpool()
+      let worker = try WorkerProcess(spool, environment: ["SLUICE_CRASH_AT": "committed:1"])
+      try spool.drop("x.json", #"{"sql":"SELECT 7"}"#)
+      #expect(try spool.awaitedResult("x.json").firstValue?.integer == 7)
+      try spool.drop("x.json", #"{"sql":"CREATE TABLE t(x)"}"#)
+      #expect(worker.child.wait(within: 20) == .killed(by: SIGKILL))
+      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
+      #expect(try spool.parsedResult("x.json")?.commit != nil)
+      #expect(spool.activeJobs.isEmpty)
+    }
+
     /// - Returns: whether the worker met that point at all.
     @discardableResult
     private func kill(at first: String, thenAt second: String?) throws -> Bool {

@@ -52,6 +52,17 @@ extension CrashTests {
       try expectDoneOnce(spool)
     }
 
+    @Test(
+      "a committed job that came back without its data is neither rejected nor run again",
+      arguments: [0, 60])
+    func undoneClaimWithoutData(zeros: Int) throws {
+      let spool = try killed(at: "committed:1", Self.insert)
+      try undoClaim(on: spool)
+      try spool.layout.incoming(.root).create("x.json").write([UInt8](repeating: 0, count: zeros))
+      try spool.forgetBoot()
+      try expectDoneOnce(spool)
+    }
+
     @Test("a kill while it puts right what a reboot left changes nothing of that")
     func killedMeanwhile() throws {
       let spool = try killed(at: "committed:1", Self.insert)
@@ -147,6 +158,28 @@ extension CrashTests {
       #expect(try spool.number("SELECT count(*) FROM effect") == 1)
       #expect(first.commit != nil)
       #expect(try spool.result("x.json") == nil)
+    }
+
+    @Test(
+      "the result of a job that left no row stays, though an older one of the name has a row",
+      arguments: [#"{"sql":"SELECT 1","no":1}"#, #"{"sql":"INSERT"#])
+    func rejectedLater(second: String) throws {
+      let spool = try TemporarySpool()
+      let worker = try WorkerProcess(spool, environment: ["SLUICE_CRASH_AT": "published:2"])
+      try spool.drop("x.json", Self.insert)
+      _ = try spool.awaitedResult("x.json")
+      try spool.drop("x.json", second)
+      #expect(worker.child.wait(within: 20) == .killed(by: SIGKILL))
+      // Its next step, which a power failure need not undo.
+      let claimed = try #require(spool.activeJobs.first)
+      try spool.layout.active.rename(claimed.text, to: spool.layout.failed, "x.json")
+      let whole = try spool.result("x.json")
+      try spool.forgetBoot()
+      #expect(try WorkerProcess.once(on: spool).end == .exited(0))
+      #expect(try spool.result("x.json") == whole)
+      #expect(try spool.parsedResult("x.json")?.status == "rejected")
+      #expect(spool.names(spool.layout.failed) == ["x.json"])
+      #expect(try spool.number("SELECT count(*) FROM effect") == 1)
     }
 
     @Test("the result of an older job of the name does not come back over a later one's")

@@ -66,6 +66,11 @@ public final class WorkerProcess {
     /// Nil where it had to be stopped, since it ran on.
     public var end: ChildProcess.End?
     public var errors: String
+
+    public init(end: ChildProcess.End?, errors: String) {
+      self.end = end
+      self.errors = errors
+    }
   }
 
   public var isReady: Bool { child.errors.contains(" working on ") }

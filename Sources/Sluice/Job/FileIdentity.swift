@@ -23,6 +23,10 @@ public struct FileIdentity: Sendable, Hashable {
     self.size = size
     self.hash = hash
   }
+
+  /// Whether there is nothing in it but zero bytes: a job is never that, but a file whose data a
+  /// power failure took is.
+  public var isBlank: Bool { hash == ContentHash.ofZeros(size) }
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): recognises equal content; no defence against an adversary.
@@ -43,6 +47,19 @@ public struct ContentHash: Sendable {
     let done: Void? = bytes.withContiguousStorageIfAvailable { update($0) }
     if done != nil { return }
     for byte in bytes { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+  }
+
+  /// Of that many zero bytes.
+  public static func ofZeros(_ count: Int64) -> UInt64 {
+    var hash = ContentHash().value
+    var factor: UInt64 = 0x0000_0100_0000_01b3
+    var rest = UInt64(max(0, count))
+    while rest > 0 {
+      if rest & 1 == 1 { hash = hash &* factor }
+      factor = factor &* factor
+      rest >>= 1
+    }
+    return hash
   }
 
   public static func of(_ bytes: some Sequence<UInt8>) -> UInt64 {

@@ -59,6 +59,36 @@ public struct ResultDocument: Sendable {
     return writer.bytes
   }
 
+  /// Bytes at the end of a result in which its times stand, behind all that is a producer's own.
+  public static let endBytes = 256
+
+  /// When the job of a result ended, as it is written there: a later instant is a greater text.
+  /// - Parameter end: its last bytes.
+  public static func finished(inEnd end: ArraySlice<UInt8>) -> String? {
+    text(after: "\",\"finished\":\"", in: end)
+  }
+
+  /// When it arrived, likewise.
+  public static func arrived(inEnd end: ArraySlice<UInt8>) -> String? {
+    text(after: "\"times\":{\"arrived\":\"", in: end)
+  }
+
+  /// What stands behind the last such key, up to the next quote.
+  private static func text(after key: String, in end: ArraySlice<UInt8>) -> String? {
+    let key = Array(key.utf8)
+    var start = end.endIndex - key.count
+    while start >= end.startIndex {
+      let value = end[(start + key.count)...]
+      if end[start..<start + key.count].elementsEqual(key),
+        let quote = value.firstIndex(of: UInt8(ascii: "\""))
+      {
+        return String(decoding: value[..<quote], as: UTF8.self)
+      }
+      start -= 1
+    }
+    return nil
+  }
+
   /// What comes before the statements, and what after them, where those are written elsewhere.
   func renderedAround() -> (head: [UInt8], tail: [UInt8]) {
     var writer = JSONWriter()
