@@ -43,9 +43,10 @@ struct ChunkRun {
     self.session = session
     self.reader = reader
     switch progress.caution {
-    case .none, .condemned: linesMax = Self.linesMax
+    case .none: linesMax = Self.linesMax
     case .stopAfter(let lines): linesMax = min(lines, Self.linesMax)
-    case .ownConnection: linesMax = 1
+    // What is known of a condemned line is lost with the chunk, if another one ends that too.
+    case .condemned, .ownConnection: linesMax = 1
     }
   }
 
