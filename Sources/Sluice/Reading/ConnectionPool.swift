@@ -168,7 +168,8 @@ public final class ConnectionPool: Sendable {
     }
     do throws(SQLiteError) {
       let connection = try PooledConnection(
-        path: configuration.path, monitor: configuration.monitor)
+        path: configuration.path, monitor: configuration.monitor,
+        valueBytes: configuration.valueBytes)
       state.withLock { state in
         state.statistics.opened += 1
         state.births[ObjectIdentifier(connection)] = connection.opened
