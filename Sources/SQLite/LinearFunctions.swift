@@ -1,5 +1,5 @@
 import CSQLite
-import Glibc
+import CSystem
 
 /// `instr`, `replace` and `trim` in time that grows with the text, as SQL knows them.
 ///
@@ -12,11 +12,22 @@ enum LinearFunctions {
         OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?
       ) -> Void
     let functions: [(StaticString, Int32, Function)] = [
-      ("instr", 2, { context, _, values in instr(context, values?[0], values?[1]) }),
-      ("replace", 3, { replace($0, $2?[0], $2?[1], $2?[2]) }),
-      ("trim", 2, { context, _, values in trim(context, values?[0], values?[1], .both) }),
-      ("ltrim", 2, { context, _, values in trim(context, values?[0], values?[1], .start) }),
-      ("rtrim", 2, { context, _, values in trim(context, values?[0], values?[1], .end) }),
+      (
+        "instr", 2, { context, _, values in LinearFunctions.instr(context, values?[0], values?[1]) }
+      ),
+      ("replace", 3, { LinearFunctions.replace($0, $2?[0], $2?[1], $2?[2]) }),
+      (
+        "trim", 2,
+        { context, _, values in LinearFunctions.trim(context, values?[0], values?[1], .both) }
+      ),
+      (
+        "ltrim", 2,
+        { context, _, values in LinearFunctions.trim(context, values?[0], values?[1], .start) }
+      ),
+      (
+        "rtrim", 2,
+        { context, _, values in LinearFunctions.trim(context, values?[0], values?[1], .end) }
+      ),
     ]
     let flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS
     for (name, count, function) in functions {
@@ -40,9 +51,10 @@ enum LinearFunctions {
     _ part: UnsafeRawBufferPointer, in whole: UnsafeRawBufferPointer, from start: Int
   ) -> Int? {
     guard let base = whole.baseAddress, let part = part.baseAddress.map({ ($0, part.count) }),
-      let found = memmem(base + start, whole.count - start, part.0, part.1)
+      let found = sluice_find(
+        base + start, UInt(whole.count - start), part.0, UInt(part.1))
     else { return nil }
-    return UnsafeRawPointer(found) - base
+    return found - base
   }
 
   // MARK: instr

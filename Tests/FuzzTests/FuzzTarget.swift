@@ -250,14 +250,14 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     guard let spool = Self.spool else { throw Fault(text: "no spool") }
     let name = "rows-\(rawValue)"
     try spool.layout.data.create(name).write(bytes)
-    defer { try? spool.layout.data.unlink(name) }
+    defer { _ = try? spool.layout.data.unlink(name) }
     var request = ImportRequest(file: name, table: "t", format: format)
     request.header = format == .csv && bytes.count % 2 == 0
     let reader: any ImportReader
-    do {
+    do throws(StreamFailure) {
       reader = try ImportFiles(spool.layout).open(request, at: nil)
-    } catch let failure as StreamFailure {
-      return kind("\(failure)")
+    } catch {
+      return kind("\(error)")
     }
     let lines = 1 + bytes.count { $0 == 0x0a || $0 == 0x0d }
     var (rows, last, faults) = (0, 0, 0)
@@ -288,7 +288,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   private func readSettings(_ bytes: [UInt8]) throws -> String {
     guard let spool = Self.spool else { throw Fault(text: "no spool") }
     try spool.layout.data.create("settings.toml").write(bytes)
-    defer { try? spool.layout.data.unlink("settings.toml") }
+    defer { _ = try? spool.layout.data.unlink("settings.toml") }
     do throws(SettingsError) {
       _ = try Settings.load(
         options: SettingsOptions(

@@ -29,6 +29,8 @@ public final class ConnectionPool: Sendable {
     public var idleClose = 300.0
     /// Notes what the connections do.
     public var monitor: QueryMonitor?
+    /// Bytes of the longest text, blob or row.
+    public var valueBytes = Bounds.valueBytesCeiling
 
     public init(path: String) { self.path = path }
   }
