@@ -27,6 +27,7 @@ import Testing
     let inputs = Self.corpus(target)
     #expect(!inputs.isEmpty)
     for input in inputs {
+      if let file = Self.lastInput { try? Data(input).write(to: URL(filePath: file)) }
       let fault = target.read(input).fault
       #expect(fault == nil, "\(String(decoding: input.prefix(200), as: UTF8.self))")
     }

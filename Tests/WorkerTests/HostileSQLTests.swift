@@ -8,7 +8,7 @@ import Testing
 @Suite("SQL that asks for too much", .serialized) struct HostileSQLTests {
   private static let arguments = [
     "--set", "limits.value_bytes=8MiB", "--set", "limits.sql_memory=64MiB",
-    "--set", "query_timeout=2s", "--set", "max_retries=1",
+    "--set", "query_timeout=1s", "--set", "max_retries=1",
   ]
   private static let long = "printf('%.*c',8000000,'x')"
   private static let hoard = Array(repeating: long, count: 40).joined(separator: ",")
@@ -28,14 +28,12 @@ import Testing
   private static let refused = [
     Case("SELECT zeroblob(1000000000)", "SQLITE_TOOBIG", "too big"),
     Case("INSERT INTO t VALUES(zeroblob(1000000000))", "SQLITE_TOOBIG", "too big"),
-    Case("SELECT length(printf('%.*c',100000000,'x'))", "SQLITE_TOOBIG", "too big"),
     Case("SELECT length(replace(\(long),'x','yy'))", "SQLITE_TOOBIG", "too big"),
     Case("SELECT \(hoard)", "SQLITE_NOMEM", "memory"),
-    Case("INSERT INTO t SELECT length(a.c) FROM (SELECT \(hoard)) AS a(c)", "", ""),
     Case("CREATE TABLE h AS SELECT \(hoard)", "SQLITE_NOMEM", "memory"),
     Case(
       "SELECT 1 FROM " + (0..<500).map { "t AS t\($0)" }.joined(separator: ","), "SQLITE_ERROR",
-      "64 tables"),
+      "FROM clause terms"),
     Case(
       "SELECT " + Array(repeating: "1", count: 1500).joined(separator: "+"), "SQLITE_ERROR",
       "maximum depth 1000"),
@@ -53,15 +51,15 @@ import Testing
       "too complex"),
     Case(
       "SELECT 'x' GLOB '" + String(repeating: "*a", count: 2000) + "'", "SQLITE_ERROR", "complex"),
-    Case(endless, "SLUICE_TIMEOUT", "2.0 s"),
-    Case("INSERT INTO t " + endless, "SLUICE_TIMEOUT", "2.0 s"),
-  ].filter { !$0.code.isEmpty }
+    Case(endless, "SLUICE_TIMEOUT", "1.0 s"),
+    Case("INSERT INTO t " + endless, "SLUICE_TIMEOUT", "1.0 s"),
+  ]
 
   /// What SQLite's own functions would need minutes for, in one step that nothing ends.
   private static let quick = [
     "SELECT instr(printf('%.*c',4000000,'a'),printf('%.*c',400000,'a')||'b')",
     "SELECT length(replace(printf('%.*c',4000000,'a'),printf('%.*c',400000,'a')||'b',''))-4000000",
-    "SELECT length(trim(printf('%.*c',100000,'a'),printf('%.*c',100000,'b')||'a'))",
+    "SELECT length(trim(printf('%.*c',20000,'a'),printf('%.*c',20000,'b')||'a'))",
   ]
 
   private func peak(_ live: LiveSpool) -> Int {
