@@ -36,4 +36,29 @@ import Testing
     let result = try live.spool.awaitedResult(JobName(name)?.result ?? name)
     #expect(result.status == "rejected" && result.errorCode == "SLUICE_TOO_LARGE")
   }
+
+  @Test("the hole of a sparse batch or import is stepped over, and the lines around it are done")
+  func holes() throws {
+    let live = try LiveSpool()
+    defer { live.stop() }
+    try live.make("CREATE TABLE t(a)")
+    for (file, line) in [
+      ("tmp/b.jsonl", "{\"sql\":\"INSERT INTO t VALUES(1)\"}\n"), ("data/c.csv", "2\n"),
+    ] {
+      let path = live.spool.path + "/" + file
+      try Data(line.utf8).write(to: URL(filePath: path))
+      guard truncate(path, 1 << 40) == 0 else { return }
+      let handle = try FileHandle(forWritingTo: URL(filePath: path))
+      try handle.seekToEnd()
+      try handle.write(contentsOf: Data(("\n" + line).utf8))
+      try handle.close()
+    }
+    #expect(rename(live.spool.path + "/tmp/b.jsonl", live.spool.path + "/incoming/b.jsonl") == 0)
+    let batch = try live.spool.awaitedResult("b.jsonl.json", within: 30)
+    #expect(batch["lines"]?["done"]?.integer == 2 && batch["lines"]?["total"]?.integer == 3)
+    let load =
+      #"{"import":{"file":"c.csv","table":"t","header":false,"columns":["a"],"errors":"skip"}}"#
+    #expect(try live.run("i.json", load)["imported"]?.integer == 2)
+    #expect(try live.rows("SELECT sum(a) FROM t") == ["6"])
+  }
 }
