@@ -19,7 +19,7 @@ let package = Package(
     .systemLibrary(name: "CCSV", providers: [.apt(["libcsv-dev"])]),
     .target(name: "CSystem"),
     .target(name: "JSON"),
-    .target(name: "SQLite", dependencies: ["CSQLite"]),
+    .target(name: "SQLite", dependencies: ["CSQLite", "CSystem"]),
     .target(name: "EventLoop", dependencies: ["CLibuv"]),
     .target(
       name: "Sluice",
@@ -42,7 +42,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Spool", "JSON", "CSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], exclude: ["Fixtures"]),
-    .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"]),
+    .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "CSQLite", "TestSupport"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
     .target(name: "FaultVFS", dependencies: ["CSQLite"], path: "Tests/FaultVFS"),
     .testTarget(
@@ -52,6 +52,10 @@ let package = Package(
     .testTarget(
       name: "WorkerTests",
       dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "Sluice", "SQLite", "TestSupport"]),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["JSON", "Spool", "Sluice", "SluiceWorker", "CSQLite", "TestSupport"],
+      exclude: ["Corpus"]),
     .testTarget(
       name: "CrashTests",
       dependencies: ["SluiceCLI", "SluiceWorker", "Spool", "SQLite", "TestSupport"]),

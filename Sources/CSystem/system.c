@@ -1,4 +1,5 @@
 #include "sluice_system.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,6 +27,17 @@ long sluice_file_system_type(int fd) {
   struct statfs s;
   if (fstatfs(fd, &s) != 0) return -1;
   return (long)s.f_type;
+}
+
+const void *sluice_find(
+    const void *whole, unsigned long whole_size, const void *part, unsigned long part_size) {
+  return memmem(whole, whole_size, part, part_size);
+}
+
+long long sluice_next_data(int fd, long long offset) {
+  off_t data = lseek(fd, offset, SEEK_DATA);
+  if (data < 0 && errno == ENXIO) data = lseek(fd, 0, SEEK_END);
+  return data < offset ? offset : data;
 }
 
 int sluice_flock(int fd, int operation) { return flock(fd, operation); }

@@ -25,12 +25,14 @@ public struct Connection: ~Copyable {
   ///   - path: the database file.
   ///   - foreignKeys: whether foreign keys are enforced.
   ///   - statements: prepared statements kept.
+  ///   - valueBytes: the longest text, blob or row that SQL may make; `SQLITE_TOOBIG` beyond it.
   /// - Throws: `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_BUSY` where another process keeps the
   ///   file from being put into WAL mode; nothing stays open then.
   public init(
-    path: String, role: Role, foreignKeys: Bool = false, statements: Int = 256
+    path: String, role: Role, foreignKeys: Bool = false, statements: Int = 256,
+    valueBytes: Int = Bounds.valueBytesCeiling
   ) throws(SQLiteError) {
-    _ = Self.libraryIsConfigured
+    SQLMemory.prepare()
     var opened: OpaquePointer?
     var flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     if role != .reader { flags |= SQLITE_OPEN_CREATE }
@@ -42,6 +44,8 @@ public struct Connection: ~Copyable {
     }
     do throws(SQLiteError) {
       try Self.configure(opened, role: role, foreignKeys: foreignKeys)
+      Bounds.set(on: opened, valueBytes: valueBytes)
+      try LinearFunctions.install(on: opened)
     } catch {
       sqlite3_close_v2(opened)
       throw error
@@ -55,10 +59,6 @@ public struct Connection: ~Copyable {
     hooks.cache.removeAll()
     sqlite3_close_v2(handle)
   }
-
-  /// Without statistics of memory, whose mutex all threads would share at every allocation. In vain,
-  /// and harmless, where the library is in use already.
-  private static let libraryIsConfigured = sluice_config_memstatus(0) == SQLITE_OK
 
   private static func configure(
     _ handle: OpaquePointer, role: Role, foreignKeys: Bool

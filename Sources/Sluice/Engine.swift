@@ -71,6 +71,7 @@ public final class Engine: Sendable {
     poolConfiguration.timeout = configuration.connectionTimeout
     poolConfiguration.idleClose = configuration.poolIdle
     poolConfiguration.monitor = configuration.monitor
+    poolConfiguration.valueBytes = configuration.valueBytes
     pool = ConnectionPool(poolConfiguration)
     do throws(ThreadError) {
       commands = try LongCommands(name: "commands-\(configuration.name)")

@@ -12,6 +12,8 @@ public struct EngineConfiguration: Sendable {
   /// Rest after which a reader's connection is closed.
   public var poolIdle = 300.0
   public var foreignKeys = false
+  /// Bytes of the longest text, blob or row that a job's SQL may make, at most 10^9.
+  public var valueBytes = 256 << 20
   /// Opens the files of imports, which are rejected without it.
   public var imports: (any ImportSource)?
   /// Notes what this one database's statements and transactions do; nil for nothing of it.
@@ -27,6 +29,9 @@ public struct EngineConfiguration: Sendable {
   private(set) var databaseFile: DatabaseFile?
 
   public init(path: String) { self.path = path }
+
+  /// What a writer's connection is bound to: the ledger keeps what writes return in one blob.
+  var writerValueBytes: Int { max(valueBytes, 2 * tuning.returningLimit) }
 
   func following(_ live: LiveTuning, _ cache: DatabaseCache) -> EngineConfiguration {
     var copy = self

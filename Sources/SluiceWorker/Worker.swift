@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import SQLite
 import Sluice
 import Spool
 
@@ -62,6 +63,7 @@ final class Worker {
     self.reload = reload
     self.log = log
     umask(settings.umask)
+    SQLMemory.bound(settings.sqlMemoryBytes)
     layout = try SpoolLayout(path: settings.spool, missing: .makeParts)
     try layout.checkWritable()
     lock = try SpoolLock.acquire(layout)
@@ -183,7 +185,7 @@ final class Worker {
       let deadline = next.orEarlier(
         monitor.beat(now, scanners, waiting, late, isStopping: state.isStopping))
       if state.isOver(unfinished: active.busyCount, now: .now()) { break }
-      if settings.once, deadline != .now, isIdle { break }
+      if settings.once, deadline != .now, isIdle || isSetAside { break }
       switch deadline {
       case .now: loop.runNoWait()
       case .at(let time):
@@ -365,6 +367,14 @@ final class Worker {
     active.isQuiet && active.handedBackCount == 0 && unread.isEmpty && !hasWaitingToDo
       && !late.isAnyLocked
       && scanners.allSatisfy { $0.isExhausted || active.room($0.lane) == 0 }
+  }
+
+  /// Whether what is left are writes to databases that are set aside.
+  private var isSetAside: Bool {
+    let held = engines.all.reduce(0) {
+      $0 + ($1.writerStatus.snapshot.isSetAside ? $1.load.writes : 0)
+    }
+    return held > 0 && held == active.busyCount
   }
 
   private func end() throws -> Int32 {

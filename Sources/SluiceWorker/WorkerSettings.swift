@@ -21,6 +21,8 @@ public struct WorkerSettings: Sendable {
   /// What the worker does by itself.
   public var maintenance: [Settings.Maintenance] = []
   public var umask: UInt32 = 0o027
+  /// What SQLite may hold in memory for all databases together.
+  public var sqlMemoryBytes = 1 << 30
   var monitor = MetricsWriter.Settings()
   /// Seconds from which on a statement is a slow one.
   var slowQuery = 1.0

@@ -170,6 +170,7 @@ final class BatchFileReader: BatchReader {
       if searched > source.decoder.limits.jobBytes {
         lastIsWhole = false
         pieces.consume(searched)
+        pieces.skipHole()
         searched = 0
       }
       if try !pieces.readMore() {

@@ -53,6 +53,12 @@ final class FilePieces {
     offset += Int64(count)
   }
 
+  /// Steps over a hole of a sparse file where nothing is there, since it holds no line's end: one of
+  /// 1 TiB takes an hour to read, and nothing to make.
+  func skipHole() {
+    if start == end { offset = file.nextData(from: offset) }
+  }
+
   /// Reads on; what is there stays there.
   /// - Returns: false at the end of the file.
   func readMore() throws(StreamFailure) -> Bool {

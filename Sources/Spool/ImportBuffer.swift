@@ -102,6 +102,8 @@ struct ImportBuffer: ~Copyable {
   mutating func skipLine() throws(FileError) {
     while let piece = try piece() {
       if piece.endsLine { return }
+      // A hole of a sparse file holds no line's end.
+      if start == filled { offset = file.nextData(from: offset) }
     }
   }
 

@@ -92,6 +92,9 @@ public struct OpenFile: ~Copyable, Sendable {
     return try result.get(.read, path)
   }
 
+  /// Where the next bytes stand, from `offset` on, that are not in a hole of a sparse file.
+  func nextData(from offset: Int64) -> Int64 { sluice_next_data(descriptor, offset) }
+
   /// All bytes from where the last read ended. `expected` bytes (0: not known) save a second read.
   public func readAll(expected: Int = 0) throws(FileError) -> [UInt8] {
     var content = [UInt8]()

@@ -5,59 +5,6 @@ import Testing
 
 @testable import Sluice
 
-/// A file system of a few MiB of its own.
-private final class SmallDisk {
-  let path: String
-
-  /// nil where it may not be mounted.
-  init?(mebibytes: Int) throws {
-    path = try TemporarySpool.makeDirectory()
-    guard try Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path) else {
-      TemporarySpool.remove(path)
-      return nil
-    }
-  }
-
-  deinit {
-    _ = try? Self.run("umount", "-l", path)
-    TemporarySpool.remove(path)
-  }
-
-  static let isPossible = getuid() == 0 && ((try? SmallDisk(mebibytes: 1)) ?? nil) != nil
-
-  private static func run(_ words: String...) throws -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationStatus == 0
-  }
-
-  func size(_ name: String) -> Int {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
-    return attributes?[.size] as? Int ?? 0
-  }
-
-  /// Takes all room but what is asked for.
-  func fill(leaving bytes: Int) throws {
-    let file = path + "/ballast"
-    try #require(FileManager.default.createFile(atPath: file, contents: nil))
-    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
-    var size = 1 << 20
-    while size >= 4096 {
-      while (try? handle.write(contentsOf: Data(repeating: 1, count: size))) != nil {}
-      size /= 2
-    }
-    let end = try handle.seekToEnd()
-    try handle.truncate(atOffset: end - min(end, UInt64(bytes)))
-    try handle.close()
-  }
-
-  func empty() throws { try FileManager.default.removeItem(atPath: path + "/ballast") }
-}
-
 @Suite(
   "A full disk", .serialized,
   .enabled(if: SmallDisk.isPossible, "a small file system cannot be mounted here (not root)"))

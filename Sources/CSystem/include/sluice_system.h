@@ -21,6 +21,12 @@ int sluice_rename_new(int fromdir, const char *from, int todir, const char *to);
 long sluice_getdents(int fd, void *buffer, unsigned long size);
 /* The magic number of the file system that `fd` is on; -1 with errno. */
 long sluice_file_system_type(int fd);
+/* memmem(3), behind _GNU_SOURCE: where `part` begins in `whole`, in time that grows with both. */
+const void *sluice_find(
+    const void *whole, unsigned long whole_size, const void *part, unsigned long part_size);
+/* Where the next bytes of `fd` stand that are not in a hole, from `offset` on: its end where there are
+   none, `offset` where the file system does not tell. Moves the place of read(2). */
+long long sluice_next_data(int fd, long long offset);
 /* flock(2); in Swift the name is also that of a struct. */
 int sluice_flock(int fd, int operation);
 

@@ -128,7 +128,13 @@ extension JobError {
     case "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_PROTOCOL":
       kind = .connection
       hint = "see what has become of the database file and its directory: sluice doctor"
-    case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOMEM":
+    case "SQLITE_NOMEM":
+      kind = .storage
+      hint = "let a statement hold less at a time, or raise \"sql_memory\" in [limits]"
+    case "SQLITE_TOOBIG":
+      kind = .sql
+      hint = "split the value, or raise \"value_bytes\" in [limits]"
+    case "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY":
       kind = .storage
       hint = "see that the disk has room and works: sluice doctor"
     case "SQLITE_CORRUPT":

@@ -29,6 +29,8 @@ public final class ConnectionPool: Sendable {
     public var idleClose = 300.0
     /// Notes what the connections do.
     public var monitor: QueryMonitor?
+    /// Bytes of the longest text, blob or row.
+    public var valueBytes = Bounds.valueBytesCeiling
 
     public init(path: String) { self.path = path }
   }
@@ -168,7 +170,8 @@ public final class ConnectionPool: Sendable {
     }
     do throws(SQLiteError) {
       let connection = try PooledConnection(
-        path: configuration.path, monitor: configuration.monitor)
+        path: configuration.path, monitor: configuration.monitor,
+        valueBytes: configuration.valueBytes)
       state.withLock { state in
         state.statistics.opened += 1
         state.births[ObjectIdentifier(connection)] = connection.opened

@@ -14,9 +14,11 @@ public final class PooledConnection: @unchecked Sendable {
 
   let recorder: StatementRecorder?
 
-  init(path: String, monitor: QueryMonitor? = nil) throws(SQLiteError) {
+  init(
+    path: String, monitor: QueryMonitor? = nil, valueBytes: Int = Bounds.valueBytesCeiling
+  ) throws(SQLiteError) {
     recorder = monitor?.recorder()
-    connection = try Connection(path: path, role: .reader)
+    connection = try Connection(path: path, role: .reader, valueBytes: valueBytes)
     connection.onBusy { count in
       // A reader only ever waits for a recovery or a schema change, both short.
       Pause.milliseconds(min(10, count + 1))

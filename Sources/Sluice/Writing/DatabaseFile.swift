@@ -33,6 +33,17 @@ final class DatabaseFile: Sendable {
   }
 }
 
+extension WriterThread {
+  /// More writes could spread the damage, and what they answer could be wrong.
+  func setAside(_ damage: SQLiteError) {
+    status.update { $0.isSetAside = true }
+    status.pauses(
+      "nothing more is written to \(configuration.path), which is damaged: \(damage.message)"
+        + " (\(damage.name)); reads go on and writes wait: restore a backup or mend it"
+        + " (sqlite3's .recover, REINDEX), then start the worker anew")
+  }
+}
+
 extension SQLiteError {
   /// What is written to a file that is the database no more would be lost.
   static let databaseMoved = SQLiteError(

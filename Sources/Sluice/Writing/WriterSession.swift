@@ -37,7 +37,8 @@ final class WriterSession {
     cache = configuration.readCache
     self.shouldStop = shouldStop
     connection = try Connection(
-      path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys)
+      path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys,
+      valueBytes: configuration.writerValueBytes)
     ledger = try Ledger(on: connection, spool: configuration.spool)
     let progresses = try ImportLedger(on: connection, spool: configuration.spool)
     transactions = try JobSavepoints(

@@ -15,6 +15,8 @@ public final class WriterStatus: Sendable {
     /// Why nothing is written at present, in words for an operator.
     public var pausedBecause: String?
     public var pausedSince: Timestamp?
+    /// The database was found damaged: nothing is written before the worker's next start.
+    public var isSetAside = false
     public var groups: Int64 = 0
     public var commits: Int64 = 0
     public var jobs: Int64 = 0

@@ -22,6 +22,8 @@ final class WriterThread {
   let batches: BatchExecution
   /// The disk was found full: nothing is written until the reserve can be taken again.
   private var needsRoom = false
+  /// A job met it on two connections: once that job's end is recorded, nothing more is written.
+  private var damage: SQLiteError?
 
   init(
     _ configuration: EngineConfiguration, inbox: WriterInbox, observer: any RunObserver,
@@ -72,6 +74,10 @@ final class WriterThread {
 
   private func workOnce() {
     if configuration.databaseFile?.isReplaced == true { return holdOn(.databaseMoved) }
+    if let damage, ended.isEmpty, unknown.isEmpty {
+      setAside(damage)
+      return backoff.failed()
+    }
     guard let session = openSession() else { return }
     guard !needsRoom || makeRoom(session) else { return backoff.failed() }
     guard unknown.isEmpty || resolveUnknown(session) else { return }
@@ -283,6 +289,7 @@ final class WriterThread {
     write.runsAlone = true
     if write.storageFailures > 1 {
       ended.append(.failedAgain(write, error))
+      if error.isCorrupt { damage = error }
     } else {
       inbox.putBack([write])
     }
@@ -319,6 +326,7 @@ final class WriterThread {
     wentWell(group.count, walPages: session.connection.walPages)
     noteBatches(of: group, session)
     hand(group.outcomes)
+    if let damage { setAside(damage) }
   }
 
   func wentWell(_ jobs: Int, walPages: Int) {

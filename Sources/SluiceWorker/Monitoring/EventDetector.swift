@@ -95,7 +95,7 @@ struct EventDetector {
   ) {
     let reason = engine.writer.pausedBecause
     if let reason, !state.isPaused {
-      tell(.writerPaused, reason) { _ in }
+      tell(engine.writer.isSetAside ? .databaseSetAside : .writerPaused, reason) { _ in }
       state.pausedSince = engine.writer.pausedSince
     } else if reason == nil, state.isPaused {
       let since = state.pausedSince

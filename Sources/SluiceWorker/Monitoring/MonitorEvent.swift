@@ -8,6 +8,7 @@ struct MonitorEvent: Sendable {
     case workerStopping = "worker_stopping"
     case workerStopped = "worker_stopped"
     case writerPaused = "writer_paused"
+    case databaseSetAside = "database_set_aside"
     case writerResumed = "writer_resumed"
     case lockHeld = "lock_held"
     case lockReleased = "lock_released"

@@ -52,5 +52,9 @@ extension Setting {
       "limits.script_statement_bytes",
       .bytes(\.limits.scriptStatementBytes, 1 << 10...1_000_000_000)),
     Setting("limits.meta_bytes", .bytes(\.limits.metaBytes, 0...1 << 20)),
+    Setting(
+      "limits.value_bytes", .bytes(\.limits.valueBytes, 1 << 20...1_000_000_000), .afterRestart),
+    Setting(
+      "limits.sql_memory", .bytes(\.limits.sqlMemoryBytes, 64 << 20...1 << 40), .afterRestart),
   ]
 }

@@ -46,6 +46,8 @@ extension Settings {
     live.databases = old.databases
     live.foreignKeys = old.foreignKeys
     live.umask = old.umask
+    live.limits.valueBytes = old.limits.valueBytes
+    live.limits.sqlMemoryBytes = old.limits.sqlMemoryBytes
     live.isMonitoringEnabled = old.isMonitoringEnabled
     // A rule for a database that is not open yet has nothing to work on.
     live.maintenance.removeAll { rule in

@@ -19,6 +19,9 @@ struct SettingPlaces {
   private(set) var places: [[Step]: Place] = [:]
   /// Where `\u0000` stands: the parser hands strings over as C strings, which end there.
   private(set) var lineOfNUL: Int?
+  /// Where a table's header has something other than its name behind the brackets, which the parser
+  /// asserts away: it would end the process.
+  private(set) var lineOfNamelessTable: Int?
   /// How many entries each array of tables has so far.
   private var entryCounts: [[Step]: Int] = [:]
   private let bytes: [UInt8]
@@ -51,6 +54,10 @@ struct SettingPlaces {
     advance()
     let isArray = current == UInt8(ascii: "[")
     if isArray { advance() }
+    while current == UInt8(ascii: " ") || current == UInt8(ascii: "\t") { advance() }
+    if let byte = current, !Self.beginsKey.contains(byte), lineOfNamelessTable == nil {
+      lineOfNamelessTable = line
+    }
     let keys = dottedKey()
     while let byte = current, byte != UInt8(ascii: "\n"), byte != UInt8(ascii: "#") {
       advance()
@@ -206,6 +213,9 @@ struct SettingPlaces {
   }
 
   private static let endsKey = Set(" \t\r\n.=]#,{}".utf8)
+  /// Or `]`, of which the parser itself says what is wrong.
+  private static let beginsKey = Set(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-\"']".utf8)
   private static let endsWord = Set("\r\n,]}#".utf8)
 
   // MARK: Bytes

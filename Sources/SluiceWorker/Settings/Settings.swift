@@ -107,6 +107,11 @@ public struct Settings: Sendable, Equatable {
     public var scriptStatementBytes = 16 << 20
     /// A job's `meta`, as written.
     public var metaBytes = 4096
+    /// A text, blob or row that SQL makes or reads; beyond it a statement fails (`SQLITE_TOOBIG`).
+    public var valueBytes = 256 << 20
+    /// What SQLite holds in memory for all connections together; beyond it a statement fails
+    /// (`SQLITE_NOMEM`).
+    public var sqlMemoryBytes = 1 << 30
 
     public init() {}
   }

@@ -18,6 +18,11 @@ struct SettingsFile {
   init(path: String, currentDirectory: String) throws(SettingsError) {
     let place = SettingPath.absolute(path, from: currentDirectory)
     let text = try Self.text(path: path, place: place)
+    let places = SettingPlaces(text)
+    if let line = places.lineOfNamelessTable {
+      throw SettingsError(
+        .syntax, path: path, line: line, "not TOML: a table's name must follow its [")
+    }
     let table: TOMLTable
     do {
       table = try TOMLTable(string: text)
@@ -28,7 +33,6 @@ struct SettingsFile {
     }
     self.path = path
     directory = SettingPath.realDirectory(SettingPath.directory(of: place))
-    let places = SettingPlaces(text)
     if let line = places.lineOfNUL { throw Self.refusedNUL(path, line) }
     let root = SettingNode(table, at: [], in: places, line: 1)
     guard case .table(let members) = root.value else {

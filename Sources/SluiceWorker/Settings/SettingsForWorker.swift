@@ -6,6 +6,7 @@ extension WorkerSettings {
   public init(_ settings: Settings) {
     self.init(spool: settings.spool, databases: settings.databases)
     engine = settings.engine
+    sqlMemoryBytes = settings.limits.sqlMemoryBytes
     limits.jobBytes = settings.limits.jobBytes
     limits.depth = settings.limits.jsonDepth
     limits.sqlBytes = settings.limits.statementBytes
@@ -39,6 +40,7 @@ extension Settings {
     engine.groupWindow = groupWindowSeconds
     engine.groupSize = groupSize
     engine.foreignKeys = foreignKeys
+    engine.valueBytes = limits.valueBytes
     engine.returningLimit = returningLimitBytes
     engine.walLimit = walLimitBytes
     engine.cache.entriesMax = cacheSize
