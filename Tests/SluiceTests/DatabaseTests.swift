@@ -145,7 +145,9 @@ struct DatabaseTests {
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000)
       INSERT INTO t SELECT i FROM n
       """)
-    let sequence = database.cursor.rows("SELECT a, 'x' FROM t WHERE a > ?", [.integer(10)])
+    // Tasks may get no thread for long while other tests hold all of them.
+    let sequence = database.cursor.rows(
+      "SELECT a, 'x' FROM t WHERE a > ?", [.integer(10)], timeout: 600)
     for _ in 1...2 {
       var sum: Int64 = 0
       var count = 0

@@ -15,7 +15,7 @@ final class WriterThread {
   /// Jobs that ended without effect; their rows go into the next transaction.
   var ended: [EndedWrite] = []
   var unknown = UnknownWrites()
-  private var backoff = WriterBackoff()
+  var backoff = WriterBackoff()
   private var turns = ForeignTurns()
   private var checkpoints: CheckpointPolicy
   private let reserve: StorageReserve
@@ -283,7 +283,7 @@ final class WriterThread {
     takeFailure(error)
   }
 
-  private func charge(_ write: QueuedWrite, _ error: SQLiteError) {
+  func charge(_ write: QueuedWrite, _ error: SQLiteError) {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
@@ -338,54 +338,6 @@ final class WriterThread {
       snapshot.jobs += Int64(jobs)
       snapshot.walPages = walPages
     }
-  }
-
-  // MARK: After a COMMIT that failed
-
-  private func commitFailed(
-    _ error: SQLiteError, _ group: WriteGroup, _ session: WriterSession
-  ) {
-    session.rollback()
-    let continuing = group.continuing.map { [$0.withoutProgress] } ?? []
-    unknown.add(group.members.map(\.write) + continuing, ended: ended, error: error)
-    ended.removeAll()
-    if let settled = group.settledThrough { inbox.settle(through: settled) }
-    inbox.putBack(group.rejected.map(\.write))
-    self.session = nil
-    takeFailure(error)
-  }
-
-  /// - Returns: whether the outcome of every such job is known now.
-  private func resolveUnknown(_ session: WriterSession) -> Bool {
-    let cause = unknown.error
-    do throws(SQLiteError) {
-      let known = try unknown.resolve(session)
-      backoff.succeeded()
-      status.resumes()
-      ended += known.ended
-      // There is room again: what filled the disk is looked for among them, one by one.
-      if let cause, cause.isFull {
-        for var write in known.jobs {
-          write.runsAlone = true
-          if known.jobs.count == 1 { charge(write, cause) } else { inbox.putBack([write]) }
-        }
-      } else {
-        inbox.putBack(known.jobs)
-      }
-      hand(known.done)
-      return true
-    } catch {
-      self.session = nil
-      takeFailure(error)
-      return false
-    }
-  }
-
-  /// The COMMIT of a transaction of its own failed.
-  func isUnknown(_ write: QueuedWrite, _ error: SQLiteError) {
-    unknown.add([write], ended: [], error: error)
-    session = nil
-    takeFailure(error)
   }
 
   // MARK: Between groups
