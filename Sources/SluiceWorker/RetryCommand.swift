@@ -54,8 +54,8 @@ struct RetryCommand {
     while looked < Self.searchMax, let entry = try reader.next() {
       guard let job = JobName(String(cString: entry.name)), job.kind != .foreign else { continue }
       looked += 1
-      guard try FailedJob(job, in: layout).id == id,
-        let status = try layout.failed.status(job.text)
+      guard let status = try layout.failed.status(job.text), status.kind == .regular,
+        try FailedJob(job, in: layout).id == id
       else { continue }
       if let found = latest, found.changed >= status.changed { continue }
       latest = (job, status.changed)

@@ -99,8 +99,9 @@ final class UnsettledResults {
   ) throws(FileError) {
     let result = name.job.result
     if let older = standing[result] ?? handedOver[result] {
+      // Not its own file, where its result is published once more.
       if case .read(let read) = older {
-        try remove(read)
+        if read.sequence != name.sequence { try remove(read) }
         if standing[result] != nil { readCount -= 1 }
       }
       standing[result] = nil

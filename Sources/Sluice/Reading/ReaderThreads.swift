@@ -19,7 +19,8 @@ final class ReaderThreads: Sendable {
     var vacant: [Int] = []
     /// Jobs taken on and not yet answered for.
     var unanswered = 0
-    var resting = 0
+    /// Readers that wait for a job.
+    var resting: [Int] = []
     /// What runs, by reader.
     var running: [Int: Running] = [:]
     var isStopping = false
@@ -41,8 +42,10 @@ final class ReaderThreads: Sendable {
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
   private let passToWriter: @Sendable (JobTicket) -> Void
-  /// Condition 0 is that there is a job, 1 only that the readers are to stop.
+  /// A condition for each reader, by its slot, and a last one that the readers are to stop. Not one
+  /// for all: where several wait for one condition, glibc before 2.41 may lose a signal (bug 25847).
   private let state: Monitor<State>
+  private let stopping: Int
 
   /// - Throws: when the system gives no thread at all: reads would wait for ever.
   init(
@@ -57,8 +60,10 @@ final class ReaderThreads: Sendable {
     self.observer = observer
     self.deliver = deliver
     self.passToWriter = passToWriter
+    stopping = configuration.poolSize
     state = Monitor(
-      State(scheduler: PriorityScheduler(configuration: configuration.scheduler)), conditions: 2)
+      State(scheduler: PriorityScheduler(configuration: configuration.scheduler)),
+      conditions: configuration.poolSize + 1)
     state.withLock { $0.threadCount = 1 }
     try startThread(0)
   }
@@ -79,25 +84,39 @@ final class ReaderThreads: Sendable {
   }
 
   func add(_ reads: [JobTicket]) {
-    let missing = state.withLock { state -> Int? in
+    let help = state.withLock { state -> Help? in
       for ticket in reads {
         state.scheduler.enqueue(
           QueuedRead(ticket: ticket), key: UInt64(ticket.sequence), lane: ticket.priority,
           arrival: ticket.arrived, name: ticket.name)
       }
       state.unanswered += reads.count
-      return Self.threadToStart(&state, limit: configuration.poolSize)
+      return Self.help(&state, limit: configuration.poolSize)
     }
-    state.signal()
-    if let missing { start(missing) }
+    if let help { call(help) }
   }
 
-  private static func threadToStart(_ state: inout State, limit: Int) -> Int? {
-    guard state.resting == 0, !state.isStopping else { return nil }
-    if let slot = state.vacant.popLast() { return slot }
+  /// Who is to take a job that waits.
+  private enum Help {
+    case wake(Int)
+    case start(Int)
+  }
+
+  /// Nil where all readers are at work.
+  private static func help(_ state: inout State, limit: Int) -> Help? {
+    if let slot = state.resting.popLast() { return .wake(slot) }
+    if state.isStopping { return nil }
+    if let slot = state.vacant.popLast() { return .start(slot) }
     guard state.threadCount < limit else { return nil }
     defer { state.threadCount += 1 }
-    return state.threadCount
+    return .start(state.threadCount)
+  }
+
+  private func call(_ help: Help) {
+    switch help {
+    case .wake(let slot): state.signal(slot)
+    case .start(let slot): start(slot)
+    }
   }
 
   private func startThread(_ slot: Int) throws(ThreadError) {
@@ -152,8 +171,7 @@ final class ReaderThreads: Sendable {
       for running in state.running.values { running.interrupt.stop(.stopping) }
       return state.threads
     }
-    state.broadcast()
-    state.broadcast(1)
+    for condition in 0...stopping { state.broadcast(condition) }
     for thread in threads { thread.join() }
   }
 
@@ -166,7 +184,7 @@ final class ReaderThreads: Sendable {
       hand(done)
       callForHelp()
     }
-    while let work = next(hasDone: !done.outcomes.isEmpty) {
+    while let work = next(slot, hasDone: !done.outcomes.isEmpty) {
       guard case .read(let ticket) = work else {
         hand(done)
         continue
@@ -196,14 +214,14 @@ final class ReaderThreads: Sendable {
   }
 
   /// What to do next; nil to stop.
-  private func next(hasDone: Bool) -> Work? {
+  private func next(_ slot: Int, hasDone: Bool) -> Work? {
     var mayClose = true
     while true {
       let deadline = mayClose ? MonotonicTime.now().advanced(bySeconds: pool.idleClose) : nil
       var wasResting = false
-      let next = state.wait(until: deadline) { state -> Work?? in
+      let next = state.wait(for: slot, until: deadline) { state -> Work?? in
         if wasResting {
-          state.resting -= 1
+          state.resting.removeAll { $0 == slot }
           wasResting = false
         }
         if state.isStopping { return .some(nil) }
@@ -212,26 +230,23 @@ final class ReaderThreads: Sendable {
           return .read(scheduled.element.ticket)
         }
         if hasDone { return .hand }
-        state.resting += 1
+        state.resting.append(slot)
         wasResting = true
         return nil
       }
       if let next { return next }
       // Nobody came for long: what the pool no longer needs is closed, then there is nothing to
       // wake up for.
-      state.withLock { $0.resting -= 1 }
+      state.withLock { $0.resting.removeAll { $0 == slot } }
       mayClose = pool.closeRested()
     }
   }
 
   private func callForHelp() {
-    let (hasMore, missing) = state.withLock { state in
-      state.scheduler.hasRunnable
-        ? (true, Self.threadToStart(&state, limit: configuration.poolSize)) : (false, nil)
+    let help = state.withLock { state in
+      state.scheduler.hasRunnable ? Self.help(&state, limit: configuration.poolSize) : nil
     }
-    guard hasMore else { return }
-    state.signal()
-    if let missing { start(missing) }
+    if let help { call(help) }
   }
 
   private func answer(
@@ -260,7 +275,7 @@ final class ReaderThreads: Sendable {
   /// - Returns: true at once where the reader is to stop.
   private func rest(_ seconds: Double) -> Bool {
     let end = MonotonicTime.now().advanced(bySeconds: seconds)
-    return state.wait(for: 1, until: end) { $0.isStopping ? true : nil } ?? false
+    return state.wait(for: stopping, until: end) { $0.isStopping ? true : nil } ?? false
   }
 }
 

@@ -287,7 +287,9 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    if write.storageFailures > 1 {
+    // Memory is one bound for all: a read beside it may be who has it.
+    if error.isOutOfMemory { backoff.failed() }
+    if write.storageFailures > (error.isOutOfMemory ? configuration.maxRetries + 1 : 1) {
       ended.append(.failedAgain(write, error))
       if error.isCorrupt { damage = error }
     } else {
