@@ -1,4 +1,3 @@
-import Foundation
 import JSON
 import SQLite
 import Spool
@@ -15,26 +14,6 @@ import Testing
     try spool.drop(name, text)
     try WorkerProcess.once(on: spool)
     return try JSONReader.parse(try spool.layout.results.contents(name + ".json") ?? [])
-  }
-
-  private static let shellPath = "/usr/bin/sqlite3"
-
-  /// Runs the sqlite3 shell.
-  private func shell(_ database: String, _ input: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.shellPath)
-    process.arguments = ["-bail", database, input]
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "\(input)")
-    return String(decoding: text, as: UTF8.self)
-  }
-
-  static var hasShell: Bool {
-    FileManager.default.isExecutableFile(atPath: shellPath)
   }
 
   private var database: String { spool.path + "/main.db" }
@@ -61,15 +40,15 @@ import Testing
 
   @Test(
     "restores what the sqlite3 shell dumps, also from a database that Sluice serves",
-    .enabled(if: ScriptTests.hasShell, "needs /usr/bin/sqlite3"))
+    .enabled(if: SQLiteShell.isThere, "needs /usr/bin/sqlite3"))
   func dump() throws {
-    _ = try shell(spool.path + "/source.db", Self.source)
-    let dump = try shell(spool.path + "/source.db", ".dump")
+    _ = try SQLiteShell.run(spool.path + "/source.db", Self.source)
+    let dump = try SQLiteShell.run(spool.path + "/source.db", ".dump")
     let result = try run(dump)
     #expect(result["status"]?.string == "done", "\(dump)")
     #expect(result["skipped"] == nil)
     let other = try TemporarySpool()
-    let served = try shell(database, ".dump")
+    let served = try SQLiteShell.run(database, ".dump")
     try other.drop("s.sql", served)
     try WorkerProcess.once(on: other)
     let second = try JSONReader.parse(try other.layout.results.contents("s.sql.json") ?? [])
@@ -79,23 +58,24 @@ import Testing
       let tables = ["odd \"name\" [x]", "p", "c", "log", "both", "sqlite_sequence", "sqlite_stat1"]
       for table in tables {
         let sql = "SELECT * FROM \"\(table.replacing("\"", with: "\"\""))\" ORDER BY 1"
-        let wanted = try shell(spool.path + "/source.db", sql)
-        #expect(try shell(restored, sql) == wanted, "\(table)")
+        let wanted = try SQLiteShell.run(spool.path + "/source.db", sql)
+        #expect(try SQLiteShell.run(restored, sql) == wanted, "\(table)")
       }
       let schema = """
         SELECT type, name, tbl_name, sql FROM sqlite_schema
         WHERE tbl_name NOT LIKE '~_sluice~_%' ESCAPE '~' ORDER BY 1, 2
         """
-      #expect(try shell(restored, schema) == shell(spool.path + "/source.db", schema))
+      #expect(
+        try SQLiteShell.run(restored, schema) == SQLiteShell.run(spool.path + "/source.db", schema))
     }
   }
 
   @Test(
     "a dump of a virtual table is rejected with what to do instead",
-    .enabled(if: ScriptTests.hasShell, "needs /usr/bin/sqlite3"))
+    .enabled(if: SQLiteShell.isThere, "needs /usr/bin/sqlite3"))
   func virtualTable() throws {
-    _ = try shell(spool.path + "/source.db", "CREATE VIRTUAL TABLE f USING fts5(a)")
-    let result = try run(try shell(spool.path + "/source.db", ".dump"))
+    _ = try SQLiteShell.run(spool.path + "/source.db", "CREATE VIRTUAL TABLE f USING fts5(a)")
+    let result = try run(try SQLiteShell.run(spool.path + "/source.db", ".dump"))
     #expect(result["status"]?.string == "rejected")
     #expect(result["error"]?["code"]?.string == "SLUICE_FORBIDDEN")
     #expect(result["error"]?["hint"]?.string?.contains("CREATE VIRTUAL TABLE") == true)
