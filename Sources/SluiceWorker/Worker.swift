@@ -96,21 +96,13 @@ final class Worker {
     let identity = try SpoolIdentity.ofSpool(layout)
     var openings: [DatabaseOpening] = []
     for database in settings.databases {
-      var configuration = settings.engine
-      configuration.name = database.name
-      configuration.path = database.path
-      configuration.foreignKeys = database.foreignKeys
-      configuration.spool = identity.value
-      if settings.monitor.isEnabled {
-        configuration.monitor = QueryMonitor(slowSeconds: settings.slowQuery)
-      }
-      configuration.imports = ImportFiles(layout)
+      let configuration = settings.configuration(of: database, identity, layout)
       let record = try recovery.inFlightRecord(of: database.name)
       let observer = RunRecorder(record: record, suspects: suspects)
-      let (fixed, publisher) = (configuration, publisher)
+      let publisher = publisher
       openings.append(
         try DatabaseOpening(database.name, wake: { trigger.wake() }) { () throws(WorkerError) in
-          try Self.open(fixed, observer, rows, publisher, log)
+          try Self.open(configuration, observer, rows, publisher, log)
         })
     }
     // Whether a file that a power failure brought back is a job that has run, only its database

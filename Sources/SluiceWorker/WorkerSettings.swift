@@ -29,6 +29,20 @@ public struct WorkerSettings: Sendable {
 
   var retention: Retention.Periods { .init(results: resultRetention, ledger: ledgerRetention) }
 
+  /// What the engine of one database is started with.
+  func configuration(
+    of database: Settings.Database, _ identity: SpoolIdentity, _ layout: SpoolLayout
+  ) -> EngineConfiguration {
+    var configuration = engine
+    configuration.name = database.name
+    configuration.path = database.path
+    configuration.foreignKeys = database.foreignKeys
+    configuration.spool = identity.value
+    if monitor.isEnabled { configuration.monitor = QueryMonitor(slowSeconds: slowQuery) }
+    configuration.imports = ImportFiles(layout)
+    return configuration
+  }
+
   public init(spool: String, databases: [Settings.Database]) {
     self.spool = spool
     self.databases = databases
