@@ -11,7 +11,7 @@ public struct IndexAdvisor: Sendable {
     public var fingerprint: StatementFingerprint
     public var table: String
     public var columns: [String]
-    /// At most so many rows are in the table.
+    /// Rows in the table, counted up to a million.
     public var rows: Int64
     /// The median of the statement, in seconds.
     public var seconds: Double
@@ -39,32 +39,43 @@ public struct IndexAdvisor: Sendable {
   /// Seconds that a statement takes, half the time, before it is looked at.
   private static let secondsMin = 0.001
   private static let perRound = 3
+  /// Seconds after which one that needed no index is looked at again: tables grow.
+  static let againSeconds = 300.0
+  /// Rows are counted up to here, which costs no more than the statement itself does each time.
+  private static let countMax = 1_000_000
   /// Fingerprints that have been looked at; then all are forgotten, and told again if need be.
   private static let remembered = 2000
 
   private let path: String
-  private var seen: Set<UInt64> = []
+  private var told: Set<UInt64> = []
+  private var looked: [UInt64: MonotonicTime] = [:]
 
   public init(path: String) { self.path = path }
 
-  /// Looks at a few statements that it has not seen yet, the ones that take most time first.
-  public mutating func advice(for statements: [StatementStatistics]) -> [Advice] {
-    if seen.count > Self.remembered { seen.removeAll() }
-    let new = statements.lazy.filter { [seen] statement in
-      statement.latency.p50 >= Self.secondsMin && !seen.contains(statement.fingerprint.hash)
-        && Self.mayScan(statement.fingerprint.text)
+  /// Looks at a few statements that it has not looked at lately, the ones that take most time first;
+  /// each is told once.
+  public mutating func advice(
+    for statements: [StatementStatistics], now: MonotonicTime = .now()
+  ) -> [Advice] {
+    if told.count > Self.remembered { told.removeAll() }
+    looked = looked.filter { now.seconds(since: $0.value) < Self.againSeconds }
+    if looked.count > Self.remembered { looked.removeAll() }
+    let new = statements.lazy.filter { [told, looked] statement in
+      let hash = statement.fingerprint.hash
+      return statement.latency.p50 >= Self.secondsMin && !told.contains(hash)
+        && looked[hash] == nil && Self.mayScan(statement.fingerprint.text)
     }.prefix(Self.perRound)
     let chosen = Array(new)
-    if chosen.isEmpty { return [] }
-    for statement in chosen { seen.insert(statement.fingerprint.hash) }
-    guard let database = try? Connection(path: path, role: .reader),
+    // A database that cannot be looked into now is one that nothing is known of yet.
+    guard !chosen.isEmpty, let database = try? Connection(path: path, role: .reader),
       let scratch = try? SchemaCopy(of: database)
     else { return [] }
     return chosen.compactMap { statement in
-      guard let found = try? scratch.index(for: statement.fingerprint.text) else { return nil }
-      guard let rows = try? Self.rows(of: found.table, on: database), rows >= Self.rowsMin else {
-        return nil
-      }
+      looked[statement.fingerprint.hash] = now
+      guard let found = try? scratch.index(for: statement.fingerprint.text),
+        let rows = try? Self.rows(of: found.table, on: database), rows >= Self.rowsMin
+      else { return nil }
+      told.insert(statement.fingerprint.hash)
       return Advice(
         fingerprint: statement.fingerprint, table: found.table, columns: found.columns,
         rows: rows, seconds: statement.latency.p50)
@@ -78,11 +89,11 @@ public struct IndexAdvisor: Sendable {
     }
   }
 
-  /// At most so many: the highest rowid, which is found without reading the table.
   private static func rows(
     of table: String, on database: borrowing Connection
   ) throws(SQLiteError) -> Int64 {
-    let statement = try database.prepareOwn("SELECT max(rowid) FROM main.\(Advice.quoted(table))")
+    let statement = try database.prepareOwn(
+      "SELECT count(*) FROM (SELECT 1 FROM main.\(Advice.quoted(table)) LIMIT \(countMax))")
     return try statement.step() ? statement.integer(0) : 0
   }
 }

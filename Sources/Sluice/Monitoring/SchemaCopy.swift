@@ -64,24 +64,34 @@ struct SchemaCopy: ~Copyable {
   func index(for text: String) throws(SQLiteError) -> (table: String, columns: [String])? {
     let sql = text.split(separator: "?, ...", omittingEmptySubsequences: false)
       .joined(separator: "?")
-    guard try plan(of: sql).contains(where: Self.isFullScan) else { return nil }
+    let before = try plan(of: sql)
+    guard before.contains(where: Self.isFullScan) else { return nil }
     let mentioned = Mentions(in: sql)
+    // The first rows by an index's order spare the others; all of them in order spare nothing.
+    let wantsOrder = mentioned.contains("limit") && before.contains(Self.sorting)
     let named = tables.filter { mentioned.contains($0.name) }
     let candidates = named.flatMap { table in
       table.columns.filter { mentioned.contains($0) && !table.searched.contains($0) }
-        .map { (table: table.name, columns: [$0]) }
+        .map { Candidate(table: table.name, columns: [$0]) }
     }
-    guard let first = try best(of: candidates, for: sql) else { return nil }
-    // A second column narrows the search where the statement compares that one too.
-    let longer = candidates.filter { $0.table == first.table && $0.columns != first.columns }
-      .map { (table: first.table, columns: first.columns + $0.columns) }
-    return try best(of: longer, for: sql) ?? first
+    guard let first = try best(of: candidates, for: sql, wantsOrder) else { return nil }
+    // A second column narrows the search where the statement compares that one too, or puts what is
+    // left in order.
+    guard first.isSearched || first.sorts else { return first.index }
+    let longer = candidates.filter {
+      $0.table == first.index.table && $0.columns != first.index.columns
+    }.map { Candidate(table: $0.table, columns: first.index.columns + $0.columns) }
+    return try best(of: longer, for: sql, wantsOrder)?.index ?? first.index
   }
 
-  /// The one that the planner searches with, where all are there.
+  private typealias Candidate = (table: String, columns: [String])
+
+  /// The one that the planner takes, where all are there.
+  /// - Parameter wantsOrder: whether one that only gives rows in order will do.
+  /// - Returns: it, whether it is searched for a value, and whether some sorting is left.
   private func best(
-    of candidates: [(table: String, columns: [String])], for sql: String
-  ) throws(SQLiteError) -> (table: String, columns: [String])? {
+    of candidates: [Candidate], for sql: String, _ wantsOrder: Bool
+  ) throws(SQLiteError) -> (index: Candidate, isSearched: Bool, sorts: Bool)? {
     let tried = candidates.prefix(Self.candidatesMax)
     try scratch.execute("SAVEPOINT advice")
     defer { try? scratch.execute("ROLLBACK TO advice; RELEASE advice") }
@@ -91,27 +101,39 @@ struct SchemaCopy: ~Copyable {
         "CREATE INDEX sluice_advice_\(number) ON"
           + " \(IndexAdvisor.Advice.quoted(candidate.table))(\(columns))")
     }
-    for line in try plan(of: sql) where line.hasPrefix("SEARCH") {
-      for (number, candidate) in tried.enumerated()
-      where line.contains("INDEX sluice_advice_\(number) (") && Self.uses(candidate.columns, line) {
-        return candidate
+    let plan = try plan(of: sql)
+    let sorts = plan.contains { $0.hasSuffix("ORDER BY") }
+    for line in plan {
+      for (number, candidate) in tried.enumerated() {
+        let isOrdered =
+          wantsOrder && (candidate.columns.count == 1 ? !plan.contains(Self.sorting) : !sorts)
+        if line.contains("INDEX sluice_advice_\(number) (") {
+          let compared = candidate.columns.count { Self.compares($0, line) }
+          guard compared == candidate.columns.count || compared > 0 && isOrdered else { continue }
+          return (candidate, true, sorts)
+        }
+        // A SEARCH for no value is for the least or the greatest.
+        if line.hasSuffix("INDEX sluice_advice_\(number)"), line.hasPrefix("SEARCH") || isOrdered {
+          return (candidate, false, sorts)
+        }
       }
     }
     return nil
   }
 
-  /// Whether all the columns take part in the search: `SEARCH t USING INDEX i (a=? AND b>?)`.
-  private static func uses(_ columns: [String], _ line: String) -> Bool {
-    columns.allSatisfy { column in
-      ["=?", ">?", "<?"].contains {
-        line.contains("(\(column)\($0)") || line.contains(" \(column)\($0)")
-      }
+  /// Whether a column takes part in the search: `SEARCH t USING INDEX i (a=? AND b>?)`.
+  private static func compares(_ column: String, _ line: String) -> Bool {
+    ["=?", ">?", "<?"].contains {
+      line.contains("(\(column)\($0)") || line.contains(" \(column)\($0)")
     }
   }
 
+  private static let sorting = "USE TEMP B-TREE FOR ORDER BY"
+
+  /// The least or greatest of a column without an index is a SEARCH that uses none.
   private static func isFullScan(_ line: String) -> Bool {
     line.hasPrefix("SCAN") && !line.contains("VIRTUAL TABLE") && !line.contains("CONSTANT ROW")
-      || line.contains("AUTOMATIC")
+      || line.contains("AUTOMATIC") || line.hasPrefix("SEARCH") && !line.contains(" USING ")
   }
 
   private func plan(of sql: String) throws(SQLiteError) -> [String] {

@@ -119,7 +119,7 @@ struct MonitorRound {
       return advice.map { advice in
         var event = MonitorEvent(
           kind: .fullScan, at: snapshot.at,
-          text: "a statement reads all of \(advice.table); this would let it search: \(advice.sql)")
+          text: "a statement reads all of \(advice.table); this would spare it that: \(advice.sql)")
         event.database = engine.name
         event.seconds = advice.seconds
         event.count = Int(advice.rows)
