@@ -117,7 +117,7 @@ extension Engine {
       lane.isPaused = write.isPaused || read.isPaused
       return lane
     }
-    let lockWait = configuration.monitor?.lockWaitSince.map { now.seconds(since: $0) }
+    let lockWait = status.lockWaitSince.map { now.seconds(since: $0) }
     var activity = EngineSnapshot.Activity.idle
     if status.pausedBecause != nil {
       activity = .paused

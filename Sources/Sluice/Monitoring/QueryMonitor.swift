@@ -31,8 +31,6 @@ public final class QueryMonitor: Sendable {
   var slowNanoseconds: Int64 { slow.load(ordering: .relaxed) }
   private let state = Monitor(State())
   private let generationValue = Atomic<UInt32>(1)
-  /// When the writer began to wait for the write lock, in monotonic nanoseconds; 0 while it does not.
-  private let lockWaitStart = Atomic<Int64>(0)
 
   /// - Parameter slowSeconds: from which running time on a statement counts as slow.
   public init(slowSeconds: Double) { slow = Atomic(Self.nanoseconds(slowSeconds)) }
@@ -109,16 +107,8 @@ public final class QueryMonitor: Sendable {
 
   // MARK: Transactions; called on the writer's thread
 
-  /// The writer asks for the write lock; `TransactionClock` says how that went.
-  func asksForLock() -> TransactionClock {
-    let clock = TransactionClock(began: .now(), asked: .now())
-    lockWaitStart.store(clock.asked.nanoseconds, ordering: .relaxed)
-    return clock
-  }
-
   /// It got the lock, or gave up.
   func lockAnswered(_ clock: inout TransactionClock, hasLock: Bool) {
-    lockWaitStart.store(0, ordering: .relaxed)
     clock.locked = .now()
     let wait = clock.locked.nanoseconds - clock.asked.nanoseconds
     if hasLock && wait < Self.lockWaitNanoseconds { return }
@@ -136,7 +126,8 @@ public final class QueryMonitor: Sendable {
   func ended(_ clock: TransactionClock, _ end: TransactionRecord.End) {
     let now = MonotonicTime.now()
     let record = TransactionRecord(
-      began: clock.began, lockSeconds: clock.locked.seconds(since: clock.asked),
+      isolation: clock.isolation, began: clock.began,
+      lockSeconds: clock.locked.seconds(since: clock.asked),
       seconds: now.seconds(since: clock.locked), end: end)
     state.withLock { state in
       state.totals.add(record)
@@ -146,12 +137,6 @@ public final class QueryMonitor: Sendable {
         state.transactionsOmitted += 1
       }
     }
-  }
-
-  /// Since when the writer has been waiting for the write lock.
-  var lockWaitSince: MonotonicTime? {
-    let start = lockWaitStart.load(ordering: .relaxed)
-    return start == 0 ? nil : MonotonicTime(nanoseconds: start)
   }
 
   // MARK: Looking

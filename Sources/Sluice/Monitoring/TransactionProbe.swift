@@ -9,9 +9,9 @@ struct TransactionProbe {
   init(_ monitor: QueryMonitor) { self.monitor = monitor }
 
   /// - Parameter walPages: pages in the WAL before.
-  mutating func asksForLock(walPages: Int) {
+  mutating func asksForLock(_ isolation: IsolationLevel, walPages: Int) {
     self.walPages = walPages
-    clock = monitor.asksForLock()
+    clock = TransactionClock(isolation: isolation, began: .now(), asked: .now())
   }
 
   mutating func lockAnswered(hasLock: Bool) {

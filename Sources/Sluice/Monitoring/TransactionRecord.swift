@@ -25,6 +25,8 @@ public struct TransactionRecord: Sendable {
     }
   }
 
+  /// What its job asked for, which then was alone in it; `immediate` for a group.
+  public var isolation: IsolationLevel
   /// When the writer asked for the write lock.
   public var began: Timestamp
   /// How long it waited for the lock.
@@ -47,6 +49,7 @@ extension TransactionRecord.Outcome {
 
 /// When one transaction's steps were.
 struct TransactionClock: Sendable {
+  var isolation: IsolationLevel
   var began: Timestamp
   var asked: MonotonicTime
   var locked = MonotonicTime(nanoseconds: 0)

@@ -30,7 +30,7 @@ struct ScriptTransaction {
     self.configuration = configuration
   }
 
-  func run(inbox: WriterInbox) -> End {
+  func run(_ inbox: WriterInbox, _ status: WriterStatus) -> End {
     do throws(StreamFailure) {
       // Before anything is locked: it may take a while.
       let hash = write.ticket.job.id == nil ? nil : try source.contentHash()
@@ -38,7 +38,7 @@ struct ScriptTransaction {
       do throws(SQLiteError) {
         var settings = configuration
         if let leading { settings.foreignKeys = leading }
-        let session = try WriterSession(settings) { inbox.isStopping }
+        let session = try WriterSession(settings, inbox, status)
         return try run(session, hash: hash, inbox)
       } catch {
         return ResultClass(error.code) == .locked ? .busy : .lost(.environment(error))
@@ -73,7 +73,7 @@ struct ScriptTransaction {
   private func run(
     _ session: WriterSession, hash: UInt64?, _ inbox: WriterInbox
   ) throws(SQLiteError) -> End {
-    try session.begin()
+    try session.begin(write.ticket.job.transaction ?? .immediate)
     let commit = try session.ledger.beginCommit(on: session.connection)
     let windowEnd = MonotonicTime.now().advanced(bySeconds: configuration.groupWindow)
     session.connection.interrupt.arm(groupDeadline: windowEnd.nanoseconds, runsAlone: true)

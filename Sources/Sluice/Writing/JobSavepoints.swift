@@ -195,6 +195,8 @@ final class JobSavepoints {
       return leave(.rejected(rejection(of: run, error)), on: connection)
     case .needsOwnConnection:
       write.needsOwnConnection = true
+      // It has not run yet: another transaction will tell of it.
+      jobsBegun -= 1
       return leave(.again(write), on: connection)
     case .interrupted(let reason):
       return .transactionLost(.interrupted(reason))

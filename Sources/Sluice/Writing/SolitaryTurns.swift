@@ -16,7 +16,7 @@ extension WriterThread {
 
   private func runSolo(_ write: QueuedWrite) {
     let solo = SoloTransaction(configuration)
-    switch solo.run(write, inbox: inbox) {
+    switch solo.run(write, inbox, status) {
     case .committed(let outcome):
       wentWell(1, walPages: session?.connection.walPages ?? 0)
       hand([outcome])
@@ -32,7 +32,7 @@ extension WriterThread {
   // MARK: Scripts
 
   func runScript(_ write: QueuedWrite, _ source: any ScriptSource) {
-    switch ScriptTransaction(write, source, configuration).run(inbox: inbox) {
+    switch ScriptTransaction(write, source, configuration).run(inbox, status) {
     case .committed(let outcome, let walPages):
       wentWell(1, walPages: walPages)
       hand([outcome])
@@ -79,6 +79,8 @@ extension WriterThread {
     case .goesOn(let write): group.continuing = write
     case .ended(let outcome): group.members.append(.init(write: write, outcome: outcome))
     case .again, .lost, .endsEarly, .unreadable:
+      // As for a job: what has not run yet is another transaction's to tell of.
+      if case .again(let next) = end, next.leavesConnection { session.transactions.jobsBegun -= 1 }
       giveBack(group, session)
       observer.writerRests()
       return takeBack(end)
@@ -102,8 +104,7 @@ extension WriterThread {
   /// Runs one line on a connection of its own, which takes its temporary objects along.
   func runLineAlone(of write: QueuedWrite, _ source: any BatchSource) {
     do throws(SQLiteError) {
-      let inbox = inbox
-      let session = try WriterSession(configuration) { inbox.isStopping }
+      let session = try WriterSession(configuration, inbox, status)
       try session.begin()
       let commit = try session.ledger.beginCommit(on: session.connection)
       let windowEnd = MonotonicTime.now().advanced(bySeconds: configuration.groupWindow)

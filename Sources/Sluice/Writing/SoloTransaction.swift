@@ -17,12 +17,12 @@ struct SoloTransaction {
 
   init(_ configuration: EngineConfiguration) { self.configuration = configuration }
 
-  func run(_ write: QueuedWrite, inbox: WriterInbox) -> End {
+  func run(_ write: QueuedWrite, _ inbox: WriterInbox, _ status: WriterStatus) -> End {
     var settings = configuration
     let job = write.ticket.job
     do throws(SQLiteError) {
       if let wanted = job.leadingForeignKeys { settings.foreignKeys = wanted }
-      let session = try WriterSession(settings) { inbox.isStopping }
+      let session = try WriterSession(settings, inbox, status)
       return try run(write, session, inbox)
     } catch {
       return ResultClass(error.code) == .locked ? .busy : .lost(.environment(error))
@@ -32,9 +32,7 @@ struct SoloTransaction {
   private func run(
     _ write: QueuedWrite, _ session: WriterSession, _ inbox: WriterInbox
   ) throws(SQLiteError) -> End {
-    // Deferred would have to be upgraded at its first write, where another process may have been
-    // faster: the lock is taken up front, which no reader can tell apart.
-    try session.begin()
+    try session.begin(write.ticket.job.transaction ?? .immediate)
     let commit = try session.ledger.beginCommit(on: session.connection)
     let windowEnd = MonotonicTime.now().advanced(bySeconds: configuration.groupWindow)
     session.connection.interrupt.arm(groupDeadline: windowEnd.nanoseconds, runsAlone: true)

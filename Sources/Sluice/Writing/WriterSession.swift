@@ -11,13 +11,14 @@ final class WriterSession {
   let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
+  private let status: WriterStatus
+  private let inbox: WriterInbox
   private let commitStatement: Statement
   private let dataVersionStatement: Statement
   /// Told of every commit.
   private let cache: DatabaseCache?
   private var waiting = Waiting.forWriter(until: 0)
   private var probe: TransactionProbe?
-  private let shouldStop: () -> Bool
 
   private enum Waiting {
     /// Monotonic nanoseconds.
@@ -29,13 +30,16 @@ final class WriterSession {
   /// How long a checkpoint waits for readers before it leaves the rest for later, in seconds.
   private static let readerPatience = 0.005
 
-  /// - Parameter shouldStop: asked while another process's lock is waited for.
+  /// - Parameters:
+  ///   - inbox: says when the engine stops, which ends each wait for another process's lock.
+  ///   - status: told of such waits.
   init(
-    _ configuration: EngineConfiguration, shouldStop: @escaping () -> Bool
+    _ configuration: EngineConfiguration, _ inbox: WriterInbox, _ status: WriterStatus
   ) throws(SQLiteError) {
     self.configuration = configuration
+    self.inbox = inbox
+    self.status = status
     cache = configuration.readCache
-    self.shouldStop = shouldStop
     connection = try Connection(
       path: configuration.path, role: .writer, foreignKeys: configuration.foreignKeys,
       valueBytes: configuration.writerValueBytes)
@@ -55,17 +59,25 @@ final class WriterSession {
   }
 
   /// Takes the write lock, waiting for other processes up to `connectionTimeout`.
+  ///
+  /// `deferred` would have to be upgraded at its first write, where another process may have been
+  /// faster: it takes the lock up front like `immediate`, which no reader can tell apart.
   /// - Throws: `SQLITE_BUSY` after that.
-  func begin() throws(SQLiteError) {
+  func begin(_ isolation: IsolationLevel = .immediate) throws(SQLiteError) {
     let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
     waiting = .forWriter(until: end.nanoseconds)
     connection.authorizer.subject = .engine
     connection.interrupt.arm()
     connection.authorizer.beginTransaction()
     transactions.jobsBegun = 0
-    probe?.asksForLock(walPages: connection.walPages)
+    probe?.asksForLock(isolation, walPages: connection.walPages)
     defer { probe?.lockAnswered(hasLock: !connection.isAutocommit) }
-    try beginImmediate.run()
+    if isolation == .exclusive {
+      try connection.execute("BEGIN EXCLUSIVE")
+    } else {
+      try beginImmediate.run()
+    }
+    status.waitsNoLonger()
   }
 
   /// - Throws: whatever; the transaction is then neither done nor undone.
@@ -125,6 +137,7 @@ final class WriterSession {
   func command(_ sql: String) throws(SQLiteError) {
     let end = MonotonicTime.now().advanced(bySeconds: configuration.connectionTimeout)
     waiting = .forWriter(until: end.nanoseconds)
+    defer { status.waitsNoLonger() }
     try connection.command(sql)
   }
 
@@ -154,7 +167,8 @@ final class WriterSession {
     let now = MonotonicTime.now().nanoseconds
     switch waiting {
     case .forWriter(let end):
-      if shouldStop() || now >= end { return false }
+      if count == 0 { status.waitsForLock() }
+      if inbox.isStopping || now >= end { return false }
     case .forReaders(let end):
       // Giving up on a writer would make the checkpoint a passive one, which beside another
       // process's checkpoint may meet the WAL-reset bug.

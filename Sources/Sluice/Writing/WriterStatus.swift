@@ -15,6 +15,8 @@ public final class WriterStatus: Sendable {
     /// Why nothing is written at present, in words for an operator.
     public var pausedBecause: String?
     public var pausedSince: Timestamp?
+    /// Since when another process's lock has been waited for, the rests between two tries included.
+    public var lockWaitSince: MonotonicTime?
     /// The database was found damaged: nothing is written before the worker's next start.
     public var isSetAside = false
     public var groups: Int64 = 0
@@ -41,6 +43,14 @@ public final class WriterStatus: Sendable {
   func update(_ change: (inout Snapshot) -> Void) {
     state.withLock { change(&$0) }
   }
+
+  /// Another process has the lock; called again at each try.
+  func waitsForLock() {
+    state.withLock { $0.lockWaitSince = $0.lockWaitSince ?? .now() }
+  }
+
+  /// The lock is there, or nothing needs it any more.
+  func waitsNoLonger() { state.withLock { $0.lockWaitSince = nil } }
 
   func pauses(_ reason: String) {
     let isNew = state.withLock { snapshot in

@@ -52,8 +52,7 @@ final class WriterThread {
   }
 
   private func open() throws(SQLiteError) {
-    let inbox = inbox
-    session = try WriterSession(configuration) { inbox.isStopping }
+    session = try WriterSession(configuration, inbox, status)
     configuration.databaseFile?.noteOpened()
     if !needsRoom { _ = reserve.take() }
   }
@@ -61,13 +60,17 @@ final class WriterThread {
   /// Works until the inbox says stop.
   func run() {
     while true {
-      if let end = backoff.until, inbox.rest(until: end) { return close() }
       let hasMore = !ended.isEmpty || !unknown.isEmpty || session?.chunks.hasSweeps == true
-      switch inbox.wait(hasMore: hasMore, until: nil) {
+      if let end = backoff.until {
+        if inbox.rest(until: end) { return close() }
+        // Who waited for the lock may have been given up meanwhile.
+        if !hasMore, inbox.first(now: .now()) == nil { status.waitsNoLonger() }
+      }
+      switch inbox.wait(hasMore: hasMore, until: session == nil ? nil : checkpoints.retry) {
       case .stop: return close()
       case .command(let command): obey(command)
       case .group: workOnce()
-      case .nothing: break
+      case .nothing: if let session { checkpointIfDue(session) }
       }
     }
   }
@@ -138,6 +141,7 @@ final class WriterThread {
         if !inbox.isStopping { chargeWait() }
       } else {
         self.session = nil
+        status.waitsNoLonger()
         holdOn(error)
       }
       return false
@@ -148,7 +152,6 @@ final class WriterThread {
   func chargeWait() {
     let holders = LockHolder.blockingWriters(ofDatabase: configuration.path)
     let who = holders.first.map { "\($0)" } ?? "another process"
-    status.update { $0.holdUp = "\(who) holds the write lock" }
     backoff.waited()
     guard let first = inbox.first(now: .now()),
       var write = inbox.remove(sequence: first.ticket.sequence)
@@ -163,7 +166,6 @@ final class WriterThread {
   // MARK: One group
 
   private func runGroup(_ session: WriterSession) {
-    status.update { $0.holdUp = nil }
     inbox.beginGroup()
     var group = WriteGroup()
     let settled = inbox.takeSettled()
@@ -347,12 +349,13 @@ final class WriterThread {
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
     checkpoints.walLimit = configuration.walLimit
-    switch checkpoints.step(walPages: session.connection.walPages) {
+    switch checkpoints.step(walPages: session.connection.walPages, now: .now()) {
     case .none: return
     case .full: mode = .full
     case .truncate: mode = .truncate
     }
     let heldBack = session.checkpoint(mode) ? 0 : session.connection.walPages
+    checkpoints.ended(isHeldBack: heldBack > 0, now: .now())
     status.update { $0.heldBackPages = heldBack }
   }
 

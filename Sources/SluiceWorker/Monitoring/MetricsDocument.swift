@@ -319,6 +319,7 @@ extension JSONWriter {
   /// What is told of one transaction.
   mutating func members(of record: TransactionRecord) {
     field("began", record.began.rfc3339)
+    field("isolation", record.isolation.rawValue)
     field("outcome", record.end.outcome.name)
     field("commit", record.end.commit)
     field("jobs", record.end.jobs)

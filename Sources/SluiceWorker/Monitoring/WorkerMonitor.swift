@@ -49,12 +49,15 @@ final class WorkerMonitor {
     while true {
       let unfinished = sources.active.count
       // One more for each job claimed, for each that ended, and for each event; another number where
-      // something was found in incoming/ that stays there.
+      // something was found in incoming/ that stays there, or a checkpoint was held back.
       let left = scanners.reduce(0) { $0 &+ $1.directories &+ $1.refusedCount }
-      let activity = sources.counts.total &* 2 &+ unfinished &+ told &+ left &<< 32
+      let engines = sources.engines.all
+      let heldBack = engines.count { $0.writerStatus.snapshot.heldBackPages > 0 }
+      let activity =
+        sources.counts.total &* 2 &+ unfinished &+ told &+ (left &+ heldBack) &<< 32
       // Jobs that wait for tomorrow are nothing new.
-      let isWorking = sources.engines.all.contains { $0.isBusy }
-      let isBusy = isWorking || isStopping
+      let isWorking = engines.contains { $0.isBusy }
+      let isBusy = isWorking || isStopping || heldBack > 0
       if let due = clock.next(now, activity: activity, isBusy: isBusy) { return due }
       writer.write(incoming(scanners, room, late, isStopping ? .stopping : .running))
     }

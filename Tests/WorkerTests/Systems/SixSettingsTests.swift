@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import SQLite
 import Spool
@@ -125,5 +126,30 @@ import Testing
       logged = count
       #expect(try spool.layout.monitor.contents("metrics.prom") != nil)
     }
+  }
+
+  @Test("monitoring_enabled: a lock that another process keeps is told without it, try after try")
+  func lockWithoutMonitoring() throws {
+    try spool.work("t.json", #"{"sql":"CREATE TABLE t(a)"}"#)
+    let worker = try started(
+      "monitoring_enabled=false", "connection_timeout=0.2", "max_retries=1000")
+    defer { worker.stop() }
+    let other = try Connection(path: spool.path + "/main.db", role: .writer)
+    try other.execute("BEGIN IMMEDIATE")
+    try spool.drop("w.json", #"{"sql":"INSERT INTO t VALUES(1)"}"#)
+    // Longer than one try: the wait goes on over all of them.
+    let isTold = try eventually {
+      let holdUp = try database()?["hold_ups"]?[0]
+      return holdUp?["kind"]?.string == "lock" && holdUp?["seconds"]?.number ?? 0 > 0.5
+        && holdUp?["text"]?.string?.contains("process \(getpid())") == true
+    }
+    #expect(isTold)
+    #expect(try database()?["writer"]?.string == "waiting for lock")
+    let text = try spool.text(spool.layout.monitor, "metrics.prom") ?? ""
+    #expect(!text.contains("sluice_lock_waiting_seconds{database=\"main\"} 0\n"))
+    try other.execute("ROLLBACK")
+    #expect(try spool.awaitedResult("w.json").status == "done")
+    #expect(try eventually { try database()?["writer"]?.string == "idle" })
+    #expect(try database()?["hold_ups"]?.array?.isEmpty == true)
   }
 }
