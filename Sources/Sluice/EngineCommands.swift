@@ -25,10 +25,11 @@ extension Engine {
   /// urgent or a high job waits it does not begin, and one that comes stops it.
   ///
   /// - Parameters:
-  ///   - freeShare: of a vacuum: the share of free pages below which it is not needed.
+  ///   - need: the share below which it is not needed: of a vacuum, of free pages; of `optimize` and
+  ///     `analyze`, of the rows written since the last time among those counted then. 0: always.
   ///   - preemptions: how often it gave way already; as often as a job must, and it keeps its turn.
   public func maintain(
-    _ work: ControlRequest.Maintenance, freeShare: Double = 0, preemptions: Int = 0,
+    _ work: ControlRequest.Maintenance, need: Double = 0, preemptions: Int = 0,
     then: @escaping @Sendable (MaintenanceEnd) -> Void
   ) {
     let job = Job(body: .control(.maintenance(work, database: configuration.name)))
@@ -40,13 +41,13 @@ extension Engine {
     if work == .integrityCheck { return checkIntegrity(ticket, then: then) }
     // A crash meanwhile is no job's fault, so the record of what runs stays empty.
     self.work(
-      work, ticket, freeShare: freeShare, preemptions: preemptions, begins: {},
+      work, ticket, need: need, preemptions: preemptions, begins: {},
       ends: { if let end = $0 { then(end) } })
   }
 
   /// - Parameter preemptions: nil where it gives way to nobody.
   private func work(
-    _ work: ControlRequest.Maintenance, _ ticket: JobTicket, freeShare: Double = 0,
+    _ work: ControlRequest.Maintenance, _ ticket: JobTicket, need: Double = 0,
     preemptions: Int? = nil, begins: @escaping @Sendable () -> Void,
     ends: @escaping @Sendable (MaintenanceEnd?) -> Void
   ) {
@@ -64,7 +65,7 @@ extension Engine {
           session.connection.interrupt.stop(.preempted)
         }
         status.update { $0.holdUp = "\(work.rawValue) (\(ticket.name))" }
-        let end = MaintenanceRun(work, freeShare: freeShare).run(on: session)
+        let end = MaintenanceRun(work, need: need).run(on: session)
         status.update { $0.holdUp = nil }
         inbox.rests()
         ends(end)

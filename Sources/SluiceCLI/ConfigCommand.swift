@@ -109,7 +109,7 @@ enum SettingsDocument {
     case .daily: writer.field("at", rule.schedule.text)
     }
     writer.field("database", rule.database)
-    writer.field("free", rule.freeShare > 0 ? rule.freeShare : nil)
+    if rule.need > 0, let name = rule.task.needName { writer.field(name, rule.need) }
     writer.endObject()
   }
 

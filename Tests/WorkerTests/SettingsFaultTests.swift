@@ -78,7 +78,8 @@ import Testing
       ),
       (
         "[[maintenance]]\nx = 1",
-        "2: there is no setting maintenance.x; it may have task, every, at, database, free"
+        "2: there is no setting maintenance.x; it may have task, every, at, "
+          + "database, free, changed"
       ),
     ])
   func unknownSetting(config: String, message: String) throws {
@@ -122,6 +123,10 @@ import Testing
       (
         "[[maintenance]]\ntask = \"prune\"\nevery = 3\nfree = 0.5",
         "4: maintenance.free is 0.5; it takes a share from 0 to 1, of vacuum and incremental_vacuum"
+      ),
+      (
+        "[[maintenance]]\ntask = \"vacuum\"\nevery = 3\nchanged = 0.5",
+        "4: maintenance.changed is 0.5; it takes a share from 0, of optimize and analyze"
       ),
       (
         "[[maintenance]]\ntask = \"vacuum\"\nevery = 3\nfree = 2",

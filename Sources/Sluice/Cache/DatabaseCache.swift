@@ -37,6 +37,10 @@ import Synchronization
 /// counters such as `changes()`, table-valued functions other than `json_each` and `json_tree`, or
 /// is an EXPLAIN.
 ///
+/// Source: `PRAGMA data_version` (<https://sqlite.org/pragma.html#pragma_data_version>) and the
+/// authorizer (<https://sqlite.org/c3ref/set_authorizer.html>) for what changes; the proof is this
+/// page's own, and `CacheModelTests` looks for its holes.
+///
 /// ## Use
 ///
 /// Any method may be called from any thread; one lock guards what is kept. It is held for some 5 µs

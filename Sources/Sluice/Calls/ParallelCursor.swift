@@ -8,6 +8,9 @@ import SQLite
 /// itself is tried again. Compiled statements are kept, 256 for each connection. SQL that turns out
 /// to write is passed on to the writer, and its result has a `commit`.
 ///
+/// Source: a reader's snapshot in the write-ahead log (<https://sqlite.org/isolation.html>);
+/// `sqlite3_progress_handler` and `sqlite3_interrupt` for time limits and cancels.
+///
 /// May be used from any thread or task.
 public struct ParallelCursor: Sendable {
   private let database: Database

@@ -4,7 +4,8 @@ import SQLite
 ///
 /// - **Isolation.** `immediate` (the default) shares its commit with other calls that wait. A write
 ///   that asks for `deferred` or `exclusive` runs alone, on a connection of its own; it takes the
-///   write lock up front all the same.
+///   write lock up front all the same. Readers see the state before until it is committed, whichever
+///   it is: in the write-ahead log `exclusive` locks no more than `immediate`.
 /// - **Deadlocks.** There is one writer, and no transaction is upgraded from reading to writing, so
 ///   calls cannot block each other for ever. A process that keeps the write lock for longer than
 ///   `connectionTimeout`, retries included, ends the call first in line with kind `.lockTimeout`,
@@ -18,6 +19,11 @@ import SQLite
 ///   way.
 /// - **Log.** With a ``QueryMonitor``, each transaction of the writer is a ``TransactionRecord`` of
 ///   ``Engine/snapshot()``; the worker writes them to `transactions.jsonl`.
+///
+/// Source: one flush of the log for a group of transactions is DeWitt and others', *Implementation
+/// Techniques for Main Memory Database Systems* (SIGMOD 1984); a savepoint for each of the group is
+/// SQLite's (<https://sqlite.org/lang_savepoint.html>), as are the isolations
+/// (<https://sqlite.org/lang_transaction.html>).
 ///
 /// May be used from any thread or task.
 public struct TransactionManager: Sendable {

@@ -2,6 +2,9 @@ import Histogram
 
 /// Durations by how many were about that long: within 1 %, from a tenth of a microsecond on.
 ///
+/// Source: Gil Tene's HdrHistogram (<https://hdrhistogram.github.io/HdrHistogram/>), two significant
+/// digits, in its implementation for Swift.
+///
 /// Grows with the longest one recorded: 10 KiB for milliseconds, 20 KiB for minutes.
 public struct LatencyHistogram: Sendable {
   /// In units of 100 ns. The counts have 64 bits, since one that overflows traps: 32 bits would last

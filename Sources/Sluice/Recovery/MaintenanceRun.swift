@@ -11,14 +11,17 @@ struct MaintenanceRun {
   private static let pagesPerStep = 500
 
   private let work: ControlRequest.Maintenance
-  private let freeShare: Double
+  private let need: Double
+
+  /// Rows of each index that `optimize` looks at: some milliseconds however large the table.
+  private static let sampleRows = 1000
   private let started = Timestamp.now()
   private let clock = MonotonicTime.now()
 
-  /// - Parameter freeShare: of a vacuum: the share of free pages below which it is not needed.
-  init(_ work: ControlRequest.Maintenance, freeShare: Double = 0) {
+  /// - Parameter need: see ``Engine/maintain(_:need:preemptions:then:)``.
+  init(_ work: ControlRequest.Maintenance, need: Double = 0) {
     self.work = work
-    self.freeShare = freeShare
+    self.need = need
   }
 
   /// Runs it on the writer's thread, outside a transaction.
@@ -26,7 +29,7 @@ struct MaintenanceRun {
   func run(on session: WriterSession) -> MaintenanceEnd? {
     do throws(SQLiteError) {
       var details: [UInt8]?
-      if freeShare > 0, try freePages(session.connection).share < freeShare {
+      guard try isNeeded(session) else {
         var end = end(.done)
         end.wasIdle = true
         return end
@@ -35,8 +38,13 @@ struct MaintenanceRun {
       case .checkpoint:
         let (log, copied) = try session.checkpointPatiently()
         details = Self.object(["log": log, "copied": copied])
-      case .optimize: try session.command("PRAGMA main.optimize")
-      case .analyze: try session.command("ANALYZE main")
+      case .optimize:
+        // PRAGMA optimize looks only at tables that its own connection has searched, which the
+        // writer's hardly does.
+        defer { try? session.command("PRAGMA analysis_limit=0") }
+        try session.command("PRAGMA analysis_limit=\(Self.sampleRows)")
+        try analyze(session)
+      case .analyze: try analyze(session)
       case .vacuum:
         // The whole database goes through the WAL, which stays as large as that.
         defer { _ = session.checkpoint(.truncate) }
@@ -58,6 +66,34 @@ struct MaintenanceRun {
     } catch {
       return end(of: error, session.connection.interrupt.reason)
     }
+  }
+
+  private func analyze(_ session: WriterSession) throws(SQLiteError) {
+    try session.command("ANALYZE main")
+    session.status.update { $0.rowsWritten = 0 }
+  }
+
+  private func isNeeded(_ session: WriterSession) throws(SQLiteError) -> Bool {
+    switch work {
+    case .vacuum, .incrementalVacuum:
+      if need == 0 { return true }
+      return try freePages(session.connection).share >= need
+    case .optimize, .analyze:
+      guard need > 0, let written = session.status.snapshot.rowsWritten else { return true }
+      return written > 0 && Double(written) >= need * Double(analysedRows(session.connection))
+    case .checkpoint, .integrityCheck: return true
+    }
+  }
+
+  /// Rows of all tables when the statistics were made; 0 where there are none.
+  private func analysedRows(_ connection: borrowing Connection) -> Int64 {
+    // The table is there from the first ANALYZE on.
+    let statement = try? connection.prepareOwn(
+      """
+      SELECT sum(n) FROM (SELECT max(CAST(stat AS INTEGER)) AS n FROM main.sqlite_stat1 GROUP BY tbl)
+      """)
+    guard let statement, (try? statement.step()) == true else { return 0 }
+    return statement.integer(0)
   }
 
   private func freePages(

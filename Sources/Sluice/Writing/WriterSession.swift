@@ -11,7 +11,7 @@ final class WriterSession {
   let lineStatements: LineStatements
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
-  private let status: WriterStatus
+  let status: WriterStatus
   private let inbox: WriterInbox
   private let commitStatement: Statement
   private let dataVersionStatement: Statement
@@ -19,6 +19,8 @@ final class WriterSession {
   private let cache: DatabaseCache?
   private var waiting = Waiting.forWriter(until: 0)
   private var probe: TransactionProbe?
+  /// `totalChanges` when the transaction began.
+  private var changesBefore: Int64 = 0
 
   private enum Waiting {
     /// Monotonic nanoseconds.
@@ -78,6 +80,7 @@ final class WriterSession {
       try beginImmediate.run()
     }
     status.waitsNoLonger()
+    changesBefore = connection.totalChanges
   }
 
   /// - Throws: whatever; the transaction is then neither done nor undone.
@@ -94,6 +97,8 @@ final class WriterSession {
       throw error
     }
     outcome = .committed
+    let written = connection.totalChanges - changesBefore
+    status.update { $0.rowsWritten = $0.rowsWritten.map { $0 + written } }
     if let told { cache?.didCommit(told, ownVersion: dataVersion) }
   }
 

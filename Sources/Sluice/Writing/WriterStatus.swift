@@ -26,6 +26,9 @@ public final class WriterStatus: Sendable {
     /// WAL pages that a checkpoint could not copy because of a reader.
     public var heldBackPages = 0
     public var preemptions: Int64 = 0
+    /// Rows that were written since the statistics were last made, the engine's own records included;
+    /// nil until it makes them.
+    public var rowsWritten: Int64?
     /// Batches that have begun and are not finished, by sequence number.
     public var batches: [Int64: Batch] = [:]
     /// What may hold up an urgent write right now.

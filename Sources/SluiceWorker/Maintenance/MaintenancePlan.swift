@@ -11,7 +11,7 @@ struct MaintenancePlan {
   struct Chore: Hashable, Sendable {
     var task: Settings.Maintenance.Task
     var database: String
-    var freeShare = 0.0
+    var need = 0.0
   }
 
   private struct Entry {
@@ -47,7 +47,7 @@ struct MaintenancePlan {
     entries = rules.flatMap { rule in
       (rule.database.map { [$0] } ?? databases).map { database in
         Entry(
-          chore: Chore(task: rule.task, database: database, freeShare: rule.freeShare),
+          chore: Chore(task: rule.task, database: database, need: rule.need),
           schedule: rule.schedule,
           due: Self.next(rule.schedule, after: now, offset))
       }

@@ -70,7 +70,7 @@ final class WorkerMaintenance {
     let ends = ends
     guard let engine = engines[chore.database] else { return plan.ended() }
     if let work = chore.task.work {
-      engine.maintain(work, freeShare: chore.freeShare, preemptions: plan.preemptions) { end in
+      engine.maintain(work, need: chore.need, preemptions: plan.preemptions) { end in
         ends.add(
           .init(
             chore: chore, seconds: end.seconds, problem: end.error?.message,

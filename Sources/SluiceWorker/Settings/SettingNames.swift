@@ -7,13 +7,13 @@ enum SettingNames {
     ]
   static let ofDatabase = ["path", "foreign_keys"]
   static let ofCacheRule = ["match", "ttl"]
-  static let ofMaintenance = ["task", "every", "at", "database", "free"]
+  static let ofMaintenance = ["task", "every", "at", "database", "free", "changed"]
 
   static func advice(for key: String, among names: [String]) -> String {
     if let name = SettingSuggestion.nearest(to: key, among: names) {
       return "did you mean \(name)?"
     }
-    return names.count <= 5
+    return names.count <= 6
       ? "it may have \(names.joined(separator: ", "))" : "`sluice config` lists all there are"
   }
 }

@@ -30,24 +30,29 @@ struct SettingRuleReader {
     return Settings.Maintenance(
       task: task, schedule: try schedule(),
       database: try text("database", allowed: "the name of a database"),
-      freeShare: try freeShare(of: task))
+      need: try need(of: task))
   }
 
-  private func freeShare(of task: Settings.Maintenance.Task) throws(SettingsError) -> Double {
-    guard let node = fields["free"] else { return 0 }
-    let allowed = "a share from 0 to 1, of vacuum and incremental_vacuum"
-    guard task == .vacuum || task == .incrementalVacuum else {
-      throw wrong("free", .outOfRange, allowed: allowed)
-    }
-    let share: Double? =
-      switch node.value {
-      case .integer(let number): Double(number)
-      case .real(let number): number
-      case .text, .flag, .instant, .table, .array: nil
+  private func need(of task: Settings.Maintenance.Task) throws(SettingsError) -> Double {
+    for (name, allowed) in [
+      ("free", "a share from 0 to 1, of vacuum and incremental_vacuum"),
+      ("changed", "a share from 0, of optimize and analyze"),
+    ] {
+      guard let node = fields[name] else { continue }
+      guard task.needName == name else { throw wrong(name, .outOfRange, allowed: allowed) }
+      let share: Double? =
+        switch node.value {
+        case .integer(let number): Double(number)
+        case .real(let number): number
+        case .text, .flag, .instant, .table, .array: nil
+        }
+      guard let share else { throw wrong(name, .wrongType, allowed: allowed) }
+      guard share >= 0, share <= 1 || name == "changed", share.isFinite else {
+        throw wrong(name, .outOfRange, allowed: allowed)
       }
-    guard let share else { throw wrong("free", .wrongType, allowed: allowed) }
-    guard (0...1).contains(share) else { throw wrong("free", .outOfRange, allowed: allowed) }
-    return share
+      return share
+    }
+    return task.needByDefault
   }
 
   private func schedule() throws(SettingsError) -> Settings.Maintenance.Schedule {

@@ -23,6 +23,17 @@ extension Settings {
       case integrityCheck = "integrity_check"
       /// Removes results and outcomes whose retention is over.
       case prune
+
+      /// The setting that says when it is needed; nil for what always is.
+      public var needName: String? {
+        switch self {
+        case .vacuum, .incrementalVacuum: "free"
+        case .optimize, .analyze: "changed"
+        case .checkpoint, .integrityCheck, .prune: nil
+        }
+      }
+
+      var needByDefault: Double { self == .optimize ? 0.1 : 0 }
     }
 
     public enum Schedule: Sendable, Equatable {
@@ -47,16 +58,17 @@ extension Settings {
     public var schedule: Schedule
     /// Nil: all of them.
     public var database: String?
-    /// Of a vacuum: the share of the file's pages that must be free, or it is not needed.
-    public var freeShare: Double
+    /// The share from which on it is needed: of a vacuum, of the file's pages that are free; of optimize
+    /// and analyze, of the rows that were written since the last time. 0: always.
+    public var need: Double
 
     public init(
-      task: Task, schedule: Schedule, database: String? = nil, freeShare: Double = 0
+      task: Task, schedule: Schedule, database: String? = nil, need: Double = 0
     ) {
       self.task = task
       self.schedule = schedule
       self.database = database
-      self.freeShare = freeShare
+      self.need = need
     }
 
     /// For people: `optimize every 1d`, `vacuum at 03:30 in main`.
@@ -67,8 +79,9 @@ extension Settings {
         case .daily: "at"
         }
       let place = database.map { " in \($0)" } ?? ""
-      let need = freeShare > 0 ? " if \(freeShare) is free" : ""
-      return "\(task.rawValue) \(word) \(schedule.text)\(place)\(need)"
+      let isNeeded =
+        need > 0 ? " if \(need) \(task.needName == "free" ? "is free" : "has changed")" : ""
+      return "\(task.rawValue) \(word) \(schedule.text)\(place)\(isNeeded)"
     }
   }
 }

@@ -40,11 +40,11 @@ import Testing
   @Test("a chore that gave way is due again, with the count of it, until it is done")
   func gaveWay() {
     let rule = Settings.Maintenance(
-      task: .vacuum, schedule: .daily(hour: 3, minute: 0), freeShare: 0.5)
+      task: .vacuum, schedule: .daily(hour: 3, minute: 0), need: 0.5)
     var plan = plan([rule], now: at(1))
     for count in 0..<3 {
       let chore = plan.begin(now: at(3, count)) { _ in true }
-      #expect(chore == .init(task: .vacuum, database: "main", freeShare: 0.5))
+      #expect(chore == .init(task: .vacuum, database: "main", need: 0.5))
       #expect(plan.preemptions == count)
       if let chore { plan.gaveWay(chore, now: at(3, count)) }
       #expect(plan.nextDeadline(now: at(3, count)) ?? at(9) <= at(3, count, 1))

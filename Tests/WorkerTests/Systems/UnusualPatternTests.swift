@@ -5,8 +5,8 @@ import Spool
 import TestSupport
 import Testing
 
-/// What an operator is told without asking, and what the worker does by itself.
-@Suite("Unusual patterns and maintenance") struct UnusualPatternTests {
+/// What an operator is told without asking.
+@Suite("Unusual patterns") struct UnusualPatternTests {
   private let spool: TemporarySpool
 
   init() throws { spool = try TemporarySpool() }
@@ -144,73 +144,5 @@ import Testing
     }
     #expect(event?["statement"]?.string?.contains("select count(*) from n limit ?") == true)
     #expect(event?["seconds"]?.number ?? 0 >= 0.01)
-  }
-
-  @Test("maintenance by rule gives way to an urgent job, is tried again, and done in the end")
-  func givesWay() throws {
-    try fill("t", rows: 400_000)
-    let config = spool.path + "/sluice.toml"
-    try spool.layout.root.create("sluice.toml").write(
-      Array("[[maintenance]]\ntask = \"vacuum\"\nevery = 1\n".utf8))
-    let worker = try WorkerProcess.started(
-      on: spool, ["--config", config, "--set", "monitor_interval=0.1"])
-    defer { worker.stop() }
-    var number = 0
-    var gaveWay = false
-    _ = try eventually(within: 60) {
-      guard let bytes = try spool.layout.monitor.contents("metrics.json") else { return false }
-      let holdUps = try JSONReader.parse(bytes)["databases"]?["main"]?["hold_ups"]?.array ?? []
-      guard holdUps.contains(where: { $0["text"]?.string?.hasPrefix("vacuum") == true }) else {
-        return false
-      }
-      number += 1
-      try spool.drop("u\(number).json", #"{"sql":"INSERT INTO t(a) VALUES(0)"}"#, lane: .urgent)
-      _ = try spool.awaitedResult("u\(number).json")
-      gaveWay =
-        try spool.text(spool.layout.monitor, "events.jsonl")?.contains("maintenance_gave_way")
-        ?? false
-      return gaveWay
-    }
-    #expect(gaveWay)
-    #expect(try event("maintenance_done")?["text"]?.string == "vacuum is done")
-    #expect(try spool.lines("PRAGMA integrity_check") == ["ok"])
-  }
-
-  @Test("a vacuum is done only where enough is free, an incremental one frees it piece by piece")
-  func byNeed() throws {
-    let connection = try Connection(path: spool.path + "/main.db", role: .writer)
-    try connection.execute("PRAGMA auto_vacuum=INCREMENTAL; VACUUM")
-    try fill("t", rows: 50_000)
-    try withMaintenance("vacuum", "free = 0.5") { tells in
-      #expect(try tells("vacuum was not needed"))
-      try spool.drop("d.json", #"{"sql":"DELETE FROM t WHERE id > 1000"}"#)
-      #expect(try spool.awaitedResult("d.json").status == "done")
-      #expect(try tells("vacuum is done"))
-    }
-    #expect(try spool.lines("PRAGMA freelist_count") == ["0"])
-    try spool.work("more.json", #"{"sql":"DELETE FROM t WHERE id > 10"}"#)
-    #expect(try spool.lines("PRAGMA freelist_count") != ["0"])
-    try withMaintenance("incremental_vacuum") { tells in
-      #expect(try tells("incremental_vacuum is done"))
-      let isEmpty = try eventually { try spool.lines("PRAGMA freelist_count") == ["0"] }
-      #expect(isEmpty)
-    }
-  }
-
-  /// Runs a worker with one rule; `body` asks it whether an event tells something.
-  private func withMaintenance(
-    _ task: String, _ more: String = "", _ body: ((String) throws -> Bool) throws -> Void
-  ) throws {
-    let config = spool.path + "/sluice.toml"
-    try spool.layout.root.create("sluice.toml").write(
-      Array("[[maintenance]]\ntask = \"\(task)\"\nevery = 1\n\(more)\n".utf8))
-    let worker = try WorkerProcess.started(
-      on: spool, ["--config", config, "--set", "monitor_interval=0.1"])
-    defer { worker.stop() }
-    try body { text in
-      try eventually {
-        try spool.text(spool.layout.monitor, "events.jsonl")?.contains("\"\(text)\"") ?? false
-      }
-    }
   }
 }
