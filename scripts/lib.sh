@@ -42,6 +42,7 @@ package_of() {
     ld) echo binutils ;;
     cc) echo gcc ;;
     mkfs.ext4) echo e2fsprogs ;;
+    promtool) echo prometheus ;;
     *) echo "$1" ;;
   esac
 }
