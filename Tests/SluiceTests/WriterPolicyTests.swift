@@ -7,32 +7,42 @@ struct WriterPolicyTests {
   @Test("a checkpoint is due at every thousand pages, and empties the WAL at its limit")
   func checkpoints() {
     var policy = CheckpointPolicy(walLimit: 5000 * 4096)
-    #expect(policy.step(walPages: 999, now: .now()) == .none)
-    #expect(policy.step(walPages: 1000, now: .now()) == .full)
+    #expect(policy.step(walPages: 999, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 1000, pageSize: 4096, now: .now()) == .full)
     // The WAL went on growing: a reader kept it from starting over.
-    #expect(policy.step(walPages: 1001, now: .now()) == .none)
-    #expect(policy.step(walPages: 1999, now: .now()) == .none)
-    #expect(policy.step(walPages: 2500, now: .now()) == .full)
-    #expect(policy.step(walPages: 5200, now: .now()) == .truncate)
-    #expect(policy.step(walPages: 5300, now: .now()) == .none)
-    #expect(policy.step(walPages: 6300, now: .now()) == .truncate)
+    #expect(policy.step(walPages: 1001, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 1999, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 2500, pageSize: 4096, now: .now()) == .full)
+    #expect(policy.step(walPages: 5200, pageSize: 4096, now: .now()) == .truncate)
+    #expect(policy.step(walPages: 5300, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 6300, pageSize: 4096, now: .now()) == .truncate)
     // It has started over.
-    #expect(policy.step(walPages: 10, now: .now()) == .none)
-    #expect(policy.step(walPages: 1010, now: .now()) == .full)
+    #expect(policy.step(walPages: 10, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 1010, pageSize: 4096, now: .now()) == .full)
+  }
+
+  @Test("the WAL is emptied at its limit also where that is less than a thousand pages")
+  func smallLimit() {
+    var policy = CheckpointPolicy(walLimit: 1 << 20)
+    #expect(policy.step(walPages: 255, pageSize: 4096, now: .now()) == .none)
+    #expect(policy.step(walPages: 256, pageSize: 4096, now: .now()) == .truncate)
+    policy = CheckpointPolicy(walLimit: 16 << 20)
+    #expect(policy.step(walPages: 256, pageSize: 65_536, now: .now()) == .truncate)
   }
 
   @Test("a checkpoint that a reader held back is tried again after a second, whatever is written")
   func heldBack() {
     var policy = CheckpointPolicy(walLimit: 5000 * 4096)
     let start = MonotonicTime(nanoseconds: 0)
-    #expect(policy.step(walPages: 1000, now: start) == .full)
+    #expect(policy.step(walPages: 1000, pageSize: 4096, now: start) == .full)
     policy.ended(isHeldBack: true, now: start)
     #expect(policy.retry == start.advanced(bySeconds: 1))
-    #expect(policy.step(walPages: 1010, now: start.advanced(bySeconds: 0.9)) == .none)
-    #expect(policy.step(walPages: 1010, now: start.advanced(bySeconds: 1)) == .full)
+    #expect(
+      policy.step(walPages: 1010, pageSize: 4096, now: start.advanced(bySeconds: 0.9)) == .none)
+    #expect(policy.step(walPages: 1010, pageSize: 4096, now: start.advanced(bySeconds: 1)) == .full)
     policy.ended(isHeldBack: false, now: start.advanced(bySeconds: 1))
     #expect(policy.retry == nil)
-    #expect(policy.step(walPages: 1020, now: start.advanced(bySeconds: 9)) == .none)
+    #expect(policy.step(walPages: 1020, pageSize: 4096, now: start.advanced(bySeconds: 9)) == .none)
   }
 
   @Test("gaps are left only while another process is there, and one in every tenth of a second")

@@ -13,16 +13,12 @@ struct CheckpointPolicy {
 
   /// Bytes of WAL from which on the file is cut back to nothing.
   var walLimit: Int
-  private let pageSize: Int
   /// Pages that the WAL had at the last try.
   private var tried = 0
   /// When one that was held back is tried again; nil where none was.
   private(set) var retry: MonotonicTime?
 
-  init(walLimit: Int, pageSize: Int = 4096) {
-    self.walLimit = walLimit
-    self.pageSize = pageSize
-  }
+  init(walLimit: Int) { self.walLimit = walLimit }
 
   enum Step: Equatable {
     case none
@@ -30,14 +26,17 @@ struct CheckpointPolicy {
     case truncate
   }
 
-  /// - Parameter walPages: as the last commit left the WAL.
-  mutating func step(walPages: Int, now: MonotonicTime) -> Step {
+  /// - Parameters:
+  ///   - walPages: as the last commit left the WAL.
+  ///   - pageSize: of the database, in bytes.
+  mutating func step(walPages: Int, pageSize: Int, now: MonotonicTime) -> Step {
     // It has started over.
     if walPages < tried { tried = 0 }
     let isAgain = retry.map { $0 <= now } ?? false
-    if walPages - tried < Self.pages, !isAgain { return .none }
+    let enough = min(Self.pages, max(1, walLimit / pageSize))
+    if walPages - tried < enough, !isAgain { return .none }
     tried = walPages
-    return walPages >= max(Self.pages, walLimit / pageSize) ? .truncate : .full
+    return walPages * pageSize >= walLimit ? .truncate : .full
   }
 
   /// A checkpoint has been tried.

@@ -12,6 +12,8 @@ final class WriterSession {
   private let configuration: EngineConfiguration
   private let beginImmediate: Statement
   let status: WriterStatus
+  /// Of the database, in bytes.
+  let pageSize: Int
   private let inbox: WriterInbox
   private let commitStatement: Statement
   private let dataVersionStatement: Statement
@@ -56,6 +58,8 @@ final class WriterSession {
     beginImmediate = try connection.prepareOwn("BEGIN IMMEDIATE")
     commitStatement = try connection.prepareOwn("COMMIT")
     dataVersionStatement = try connection.prepareOwn("PRAGMA main.data_version")
+    let size = try connection.prepareOwn("PRAGMA main.page_size")
+    pageSize = try size.step() ? Int(size.integer(0)) : 4096
     probe = configuration.monitor.map { TransactionProbe($0) }
     connection.onBusy { [unowned self] count in wait(count) }
   }

@@ -349,7 +349,8 @@ final class WriterThread {
   private func checkpointIfDue(_ session: WriterSession) {
     let mode: Connection.CheckpointMode
     checkpoints.walLimit = configuration.walLimit
-    switch checkpoints.step(walPages: session.connection.walPages, now: .now()) {
+    let walPages = session.connection.walPages
+    switch checkpoints.step(walPages: walPages, pageSize: session.pageSize, now: .now()) {
     case .none: return
     case .full: mode = .full
     case .truncate: mode = .truncate

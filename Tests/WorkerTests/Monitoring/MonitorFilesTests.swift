@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import JSON
 import Spool
@@ -211,6 +212,40 @@ import Testing
     // One for each chunk, of which a slow machine makes several.
     let chunks = find(try json("metrics.json"), "databases/main/transactions/jobs")?.integer
     #expect((1...3).contains(chunks ?? 0))
+  }
+
+  @Test("and each field and metric stands in the reference")
+  func reference() throws {
+    try spool.drop("a.json", #"{"sql":"CREATE TABLE t(a); INSERT INTO t VALUES(1)"}"#)
+    try spool.drop("b.json", #"{"sql":"SELECT a FROM t","cache":60}"#)
+    try WorkerProcess.once(on: spool, ["--set", "slow_query=0.001"])
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../Sources/Sluice/Sluice.docc/Monitoring.md")
+    let page = try String(contentsOf: root, encoding: .utf8)
+    var documents = try lines("transactions.jsonl") + lines("events.jsonl") + lines("slow.jsonl")
+    for name in ["metrics.json", "statements.json"] {
+      documents.append(try #require(try json(name)))
+    }
+    var names = documents.reduce(into: Set<String>()) { Self.addNames(in: $1, &$0) }
+    let metrics = try spool.text(spool.layout.monitor, "metrics.prom") ?? ""
+    for line in metrics.split(separator: "\n") where line.hasPrefix("# TYPE ") {
+      names.insert(String(line.split(separator: " ")[2]))
+    }
+    // What stands between backquotes: `waits`, `lanes.LANE`, `{"omitted":N}`.
+    let code = page.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+      .filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
+    let known = code.flatMap { $0.split { !$0.isLetter && !$0.isNumber && $0 != "_" } }
+    // A directory and a database have names of their own.
+    #expect(names.subtracting(known.map(String.init)).subtracting(["control", "main"]).isEmpty)
+    #expect(names.count > 150)
+  }
+
+  private static func addNames(in node: JSONNode, _ names: inout Set<String>) {
+    for member in node.object ?? [] {
+      names.insert(member.key)
+      addNames(in: member.node, &names)
+    }
+    for element in node.array ?? [] { addNames(in: element, &names) }
   }
 
   @Test("a log that is full becomes .1 and a new one begins")

@@ -33,6 +33,12 @@ import Testing
       """)
   }
 
+  private func walBytes() throws -> Int64? {
+    guard let metrics = try spool.layout.monitor.contents("metrics.json") else { return nil }
+    let main = try JSONReader.parse(metrics)["databases"]?["main"]
+    return main?["storage"]?["wal_bytes"]?.integer
+  }
+
   private func statistics() throws -> [String] {
     try spool.lines("SELECT stat FROM sqlite_stat1 WHERE idx = 't_a'")
   }
@@ -80,14 +86,25 @@ import Testing
     try withMaintenance("checkpoint") { tells in
       try spool.drop("w.json", #"{"sql":"INSERT INTO t(b) VALUES(zeroblob(100000))"}"#)
       #expect(try spool.awaitedResult("w.json").status == "done")
-      let isEmpty = try eventually {
-        let metrics = try spool.layout.monitor.contents("metrics.json") ?? Array("{}".utf8)
-        let main = try JSONReader.parse(metrics)["databases"]?["main"]
-        return main?["storage"]?["wal_bytes"]?.integer == 0
-      }
+      let isEmpty = try eventually { try walBytes() == 0 }
       #expect(isEmpty)
       #expect(try tells("checkpoint is done"))
     }
+  }
+
+  @Test("wal_limit bounds the log")
+  func walLimit() throws {
+    try fill("t", rows: 10)
+    let worker = try WorkerProcess.started(
+      on: spool, ["--set", "monitor_interval=0.1", "--set", "wal_limit=1048576"])
+    defer { worker.stop() }
+    for number in 0..<30 {
+      let name = "w\(number).json"
+      try spool.drop(name, #"{"sql":"INSERT INTO t(b) VALUES(zeroblob(100000))"}"#)
+      #expect(try spool.awaitedResult(name).status == "done")
+    }
+    let isBound = try eventually { try walBytes() ?? .max < 1_100_000 }
+    #expect(isBound)
   }
 
   @Test("integrity_check says what is wrong with a database")
