@@ -111,7 +111,7 @@ final class PowerLossTree {
       "strace",
       [
         "-f", "-y", "-o", path + "/cut", "-e", "trace=renameat,unlinkat,syncfs,fsync,fdatasync",
-        "-e", "inject=renameat,unlinkat:signal=KILL:when=\(change)", "--seccomp-bpf",
+        "-e", "inject=renameat,unlinkat:signal=KILL:when=\(change)+",
         "-E", "LD_PRELOAD=" + shim, "-E", "POWER_IDENTITIES=" + path + "/identities",
         worker, "run", "--once", "--spool", spool, "--database", spool + "/main.db",
       ])
