@@ -173,7 +173,7 @@ final class WorkerRecovery {
       recorded = try result(of: row)
       recovery.result = try results.compare(row.row.resultName, with: recorded)
       if recovery.result == .different {
-        recovery.laterEnded = try meet(standing: row.row.resultName, recorded, results)
+        recovery.laterEnded = try meet(standingFor: row, recorded, results)
       }
     }
     let decision = recovery.decision
@@ -183,25 +183,31 @@ final class WorkerRecovery {
     return decision
   }
 
-  /// Another job's result stands where a row's is to be: of one that left no row, a read perhaps.
+  /// Another job's result stands where a row's is to be: of one that left no row, a read perhaps, or
+  /// of one whose row is older.
   ///
-  /// Where that job ended before, its file must not make it run again, for its result would come back
-  /// over this one.
+  /// Where a job without a row ended before, its file must not make it run again, for its result would
+  /// come back over this one.
   /// - Returns: whether it ended later.
   private func meet(
-    standing name: String, _ recorded: [UInt8], _ results: ResultWriter
+    standingFor row: Row, _ recorded: [UInt8], _ results: ResultWriter
   ) throws -> Bool {
+    let name = row.row.resultName
     guard let standing = try results.standing(name),
       let finished = ResultDocument.finished(inEnd: recorded.suffix(ResultDocument.endBytes))
     else { return false }
-    if standing.finished > finished { return true }
-    let ended = withoutRows.filter {
+    if standing.finished > finished {
+      // The ledger knows the order of what it holds; instants do not, where the clock was set back.
+      let ledger = try ledger(of: row)
+      return try !ledger.hasOlderRow(thanKey: row.row.key, finished: standing.finished)
+    }
+    // Names and instants may be equal where sequence numbers are not: one result is that of one job.
+    let file = withoutRows.filter {
       $0.job.result == name && $0.arrival.rfc3339 == standing.arrived
-    }
-    for file in ended {
-      if standing.isDone { try results.remove(file) } else { try results.moveToFailed(file) }
-    }
-    withoutRows.removeAll(where: ended.contains)
+    }.min { $0.sequence < $1.sequence }
+    guard let file else { return false }
+    if standing.isDone { try results.remove(file) } else { try results.moveToFailed(file) }
+    withoutRows.removeAll { $0 == file }
     return false
   }
 
@@ -226,9 +232,15 @@ final class WorkerRecovery {
 
   /// The result that the ledger has recorded.
   private func result(of row: Row) throws -> [UInt8] {
+    try ledger(of: row).result(ofKey: row.row.key) ?? []
+  }
+
+  private func ledger(of row: Row) throws -> RecordedResults {
     let database = row.engine.configuration.name
-    if recorded[database] == nil { recorded[database] = try row.engine.recordedResults() }
-    return try recorded[database]?.result(ofKey: row.row.key) ?? []
+    if let opened = recorded[database] { return opened }
+    let opened = try row.engine.recordedResults()
+    recorded[database] = opened
+    return opened
   }
 
   private var recorded: [String: RecordedResults] = [:]

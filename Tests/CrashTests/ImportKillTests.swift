@@ -28,12 +28,15 @@ extension CrashTests {
       var left: [Int64] = []
       for kill in 0..<kills {
         let worker = try WorkerProcess(spool)
-        let before = left.last ?? 0
-        // Each gets at least one chunk further, so that none is taken for poison.
-        _ = eventually {
-          (try? spool.number("SELECT count(*) FROM t")).flatMap { $0 } ?? 0 > before
+        // Each gets at least one chunk further, so that none is taken for poison, some more.
+        var loaded = left.last ?? 0
+        for _ in 0...(kill % 3) {
+          let before = loaded
+          _ = try eventually {
+            loaded = try spool.number("SELECT count(*) FROM t") ?? 0
+            return loaded > before || loaded == Int64(rows)
+          }
         }
-        if kill % 2 == 0 { usleep(UInt32(kill) * 700) }
         worker.kill()
         left.append(try spool.number("SELECT count(*) FROM t") ?? 0)
       }

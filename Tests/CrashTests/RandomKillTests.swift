@@ -61,7 +61,11 @@ private final class KillRound {
       try liveAndDie(kill)
       if let failure = producers.failure { throw Failure(what: "a producer: \(failure)") }
     }
-    let dropped = try producers.stop()
+    var dropped = try producers.stop()
+    // Wherever the last kill fell, one job is left that fails.
+    let failing = LoadKind.fails.names(key: "last-1")
+    for name in failing { try spool.drop(name, LoadKind.fails.content(key: "last-1")) }
+    dropped += failing
     let last = try WorkerProcess.once(on: spool, within: 120)
     return Load(dropped: dropped, deaths: deaths, last: last.end)
   }

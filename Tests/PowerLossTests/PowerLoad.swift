@@ -52,6 +52,9 @@ struct PowerLoad {
     sameName()
     step("see", "a1.json", "p1.json", "fails1.json", "read1.json")
     step("take", "a1.json")
+    // The last one, and a read: once its file is gone, everything is settled.
+    accept(read("read4"))
+    step("see", "read4.json")
     step("idle")
     step("take", "p1.json")
     step("take", "read1.json")

@@ -101,6 +101,48 @@ final class PowerLossTree {
     return WorkerProcess.Run(end: end, errors: errors + child.errors)
   }
 
+  /// Starts the worker on it, and lets the power fail at one of the first names that it changes: what
+  /// it had written into `results/` and not synced is lost.
+  /// - Parameter change: how many changes of names a thread is let begin.
+  /// - Returns: whether the power failed before the worker had ended.
+  func cutRecovery(with worker: String, atChange change: Int) throws -> Bool {
+    let before = Set(inodes(of: "results").values)
+    let child = try ChildProcess(
+      "strace",
+      [
+        "-f", "-y", "-o", path + "/cut", "-e", "trace=renameat,unlinkat,syncfs,fsync,fdatasync",
+        "-e", "inject=renameat,unlinkat:signal=KILL:when=\(change)+",
+        "-E", "LD_PRELOAD=" + shim, "-E", "POWER_IDENTITIES=" + path + "/identities",
+        worker, "run", "--once", "--spool", spool, "--database", spool + "/main.db",
+      ])
+    guard child.wait(within: 30) == .killed(by: SIGKILL) else { return false }
+    let trace = String(
+      decoding: try Directory(path: path).contents("cut") ?? [], as: UTF8.self)
+    let isSynced = trace.split(separator: "\n").contains {
+      $0.contains("sync") && $0.contains("/results")
+    }
+    if !isSynced {
+      for (name, inode) in inodes(of: "results") where !before.contains(inode) {
+        _ = truncate(spool + "/results/" + name, 0)
+      }
+    }
+    let root = try Directory(path: spool)
+    if let lock = try root.contents(SpoolLayout.lockName) {
+      try root.openForUpdate(SpoolLayout.lockName).write(Self.ofPreviousBoot(lock), at: 0)
+    }
+    return true
+  }
+
+  private func inodes(of directory: String) -> [String: ino_t] {
+    guard let names = try? RecordedRun.tree(spool + "/" + directory).keys else { return [:] }
+    var inodes: [String: ino_t] = [:]
+    for name in names {
+      var status = stat()
+      if stat(spool + "/" + directory + "/" + name, &status) == 0 { inodes[name] = status.st_ino }
+    }
+    return inodes
+  }
+
   /// Compiles the library that gives files back what they were known by.
   static func makeShim(in directory: String) throws -> String {
     let path = directory + "/identity_shim.so"

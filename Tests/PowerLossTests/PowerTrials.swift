@@ -11,18 +11,22 @@ final class PowerTrials: Sendable {
 
   private struct Results {
     var trees: Set<Int> = []
+    var cutAgain = 0
     var failures: [Int: [String]] = [:]
   }
 
   struct Summary: CustomStringConvertible {
     var states: Int
     var trees: Int
+    /// Recoveries that were cut by another power failure.
+    var cutAgain: Int
     var seconds: Double
     var seed: UInt64
     var failures: [Failure]
 
     var description: String {
-      "power loss: \(states) states, \(trees) distinct trees, \(failures.count) failures, "
+      "power loss: \(states) states, \(trees) distinct trees, \(cutAgain) cut again, "
+        + "\(failures.count) failures, "
         + "seed \(seed), \(Int(seconds.rounded())) s"
     }
   }
@@ -71,7 +75,8 @@ final class PowerTrials: Sendable {
         Failure(state: $0.key, seed: seed, problems: $0.value)
       }
       return Summary(
-        states: states.count, trees: results.trees.count, seconds: seconds, seed: seed,
+        states: states.count, trees: results.trees.count, cutAgain: results.cutAgain,
+        seconds: seconds, seed: seed,
         failures: failures)
     }
   }
@@ -82,11 +87,23 @@ final class PowerTrials: Sendable {
     // What was promised by then differs with the moment.
     let key = tree.fingerprint ^ state.cut
     guard results.withLock({ $0.trees.insert(key).inserted }) else { return }
-    let problems = try problems(tree, state)
+    let problems = try problems(number, tree, state)
     if !problems.isEmpty { results.withLock { $0.failures[number] = problems } }
   }
 
-  private func problems(_ tree: PowerLossTree, _ state: CrashState) throws -> [String] {
+  /// Of each so many states the recovery itself meets a power failure.
+  private static let cutEvery = 3
+  private static let changesMax = 8
+
+  private func problems(
+    _ number: Int, _ tree: PowerLossTree, _ state: CrashState
+  ) throws -> [String] {
+    if number % Self.cutEvery == 0 {
+      let change = 1 + number / Self.cutEvery % Self.changesMax
+      if try tree.cutRecovery(with: recorded.worker, atChange: change) {
+        results.withLock { $0.cutAgain += 1 }
+      }
+    }
     let run = try tree.recover(with: recorded.worker)
     guard let end = run.end else { return ["the worker hangs: \(run.errors)"] }
     guard [.exited(0), .exited(1)].contains(end) else { return ["\(end): \(run.errors)"] }

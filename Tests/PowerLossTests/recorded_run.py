@@ -113,9 +113,8 @@ def claimed(lane, name):
 
 
 def idle():
-    """Waits until the worker has settled what it did."""
-    until(lambda: not any(n[0] != "." for n in os.listdir(path("active"))), "active/")
-    time.sleep(0.7)
+    """Waits until the worker has settled what it did: a read's file stays, hidden, until then."""
+    until(lambda: not os.listdir(path("active")), "active/")
 
 
 for word, *arguments in json.load(open(steps)):

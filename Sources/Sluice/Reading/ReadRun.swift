@@ -61,9 +61,10 @@ struct ReadRun {
       document.attempts = attempt.attempts
       let output = ReadOutput(ticket, store: store, document: document)
       switch run(output, document, lookUp.filling) {
-      // What looks like damage may be one failed read, which another connection does not see.
+      // What looks like damage may be a disk that fails for a moment, which another connection does
+      // not see.
       case .ended(_, _, let error?)
-      where error.retryable || (error.isDamage && attempt.attempts == 1):
+      where error.retryable || (error.isDamage && attempt.attempts <= 2):
         guard
           case .retry(let delay) = attempt.failed(retryable: true, random: .random(in: 0..<1))
         else {

@@ -22,4 +22,25 @@ public final class RecordedResults {
       throw JobError(error)
     }
   }
+
+  /// Whether an older row than `key`'s, of a job of the same name and spool, ended at that instant.
+  ///
+  /// Looks at every row below `key`.
+  public func hasOlderRow(thanKey key: Int64, finished: String) throws(JobError) -> Bool {
+    do throws(SQLiteError) {
+      connection.authorizer.subject = .engine
+      let query = try connection.prepareOwn(
+        """
+        SELECT older.finished FROM main._sluice_ledger AS newer, main._sluice_ledger AS older
+        WHERE newer.key=?1 AND older.key<?1 AND older.spool=newer.spool AND older.name=newer.name
+        """)
+      try query.bind(.integer(key), at: 1)
+      while try query.step() {
+        if Timestamp(nanoseconds: query.integer(0)).rfc3339 == finished { return true }
+      }
+      return false
+    } catch {
+      throw JobError(error)
+    }
+  }
 }

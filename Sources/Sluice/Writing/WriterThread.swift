@@ -289,9 +289,12 @@ final class WriterThread {
     var write = write
     write.storageFailures += 1
     write.runsAlone = true
-    // Memory is one bound for all: a read beside it may be who has it.
-    if error.isOutOfMemory { backoff.failed() }
-    if write.storageFailures > (error.isOutOfMemory ? configuration.maxRetries + 1 : 1) {
+    // Memory is one bound for all: a read beside it may be who has it. And where a disk fails for a
+    // moment, a file that SQLite was told is shorter than it is looks damaged.
+    if error.isOutOfMemory || error.isCorrupt { backoff.failed() }
+    let failuresMax =
+      if error.isOutOfMemory { configuration.maxRetries + 1 } else { error.isCorrupt ? 2 : 1 }
+    if write.storageFailures > failuresMax {
       ended.append(.failedAgain(write, error))
       if error.isCorrupt { damage = error }
     } else {
