@@ -60,14 +60,40 @@ public final class Authorizer {
     return use
   }
 
-  /// Refuses what SQLite would not ask about: VACUUM, which cannot run inside a transaction.
-  func refuseVacuum() {
-    denial = Denial(
-      message: "VACUUM is not allowed in a job",
-      hint:
-        "drop a control job: {\"control\":\"vacuum\"}, or {\"control\":\"backup\",\"to\":\"copy.db\"}"
-        + " for a copy")
+  /// Refuses what SQLite would not ask about, or not well enough: VACUUM, which cannot run inside a
+  /// transaction; DROP IF EXISTS of what is not there; ANALYZE and REINDEX of one table, which look
+  /// the same as those of all.
+  /// - Parameter sql: begins with the statement that is to be compiled.
+  /// - Returns: whether it is refused.
+  func refuses(_ sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    let keyword = SQLKeyword(of: sql)
+    if keyword == .vacuum {
+      denial = Self.vacuumDenial
+    } else if keyword == .other, Self.maintainsReserved(sql) {
+      denial = Self.reservedDenial
+    }
+    return denial != nil
   }
+
+  private static func maintainsReserved(_ sql: UnsafeBufferPointer<UInt8>) -> Bool {
+    var words = SQLWords(sql)
+    guard let first = words.next(),
+      first.isWord("drop") || first.isWord("analyze") || first.isWord("reindex")
+    else { return false }
+    while let word = words.next(), word.isQuoted || word.text.first != UInt8(ascii: ";") {
+      if word.isReserved { return true }
+    }
+    return false
+  }
+
+  private static let vacuumDenial = Denial(
+    message: "VACUUM is not allowed in a job",
+    hint: "drop a control job: {\"control\":\"vacuum\"}, or"
+      + " {\"control\":\"backup\",\"to\":\"copy.db\"} for a copy")
+
+  private static let reservedDenial = Denial(
+    message: "the tables _sluice_* are Sluice's own",
+    hint: "use another table name; `sluice show` and `sluice list` tell what became of jobs")
 
   /// Forgets what the last statement did.
   public func reset() {
@@ -101,10 +127,7 @@ public final class Authorizer {
   ) -> Refusal? {
     if action != SQLITE_FUNCTION, Self.isReserved(first) || Self.isReserved(second) {
       if action == SQLITE_ANALYZE || action == SQLITE_REINDEX { return .skip }
-      return .deny(
-        Denial(
-          message: "the tables _sluice_* are Sluice's own",
-          hint: "use another table name; `sluice show` and `sluice list` tell what became of jobs"))
+      return .deny(Self.reservedDenial)
     }
     switch action {
     case SQLITE_ATTACH, SQLITE_DETACH:
@@ -182,9 +205,19 @@ public final class Authorizer {
       hint: "change the schema with CREATE, ALTER and DROP")
   }
 
+  /// Whether it says that a table of Sluice's own is not there, "no such table: main._sluice_x".
+  private static func isOfMissing(_ words: [Substring]) -> Bool {
+    guard words.count > 3, words[0] == "no", words[1] == "such",
+      ["table:", "view:", "index:", "trigger:"].contains(words[2])
+    else { return false }
+    let name = words[3].split(separator: ".").last ?? ""
+    return name.lowercased().hasPrefix("_sluice_")
+  }
+
   /// Compiling a job's statement failed; `message` is what SQLite says.
   func compilingFailed(_ message: String) {
     let words = message.split(separator: " ")
+    if denial == nil, Self.isOfMissing(words) { denial = Self.reservedDenial }
     guard denial == nil, words.count > 2, message.hasSuffix("may not be modified"),
       words[1].hasPrefix("sqlite_")
     else { return }

@@ -83,7 +83,7 @@ public final class Engine: Sendable {
     do throws(ThreadError) {
       readers = try ReaderThreads(
         configuration, pool: pool, store: rows, observer: observer, deliver: deliver,
-        passToWriter: { inbox.add([QueuedWrite(ticket: $0)]) })
+        passToWriter: { inbox.add([QueuedWrite(ticket: $0.ticket, runsAlone: $0.runsAlone)]) })
     } catch {
       commands.stop()
       inbox.stop()
@@ -95,14 +95,14 @@ public final class Engine: Sendable {
   /// Takes jobs on; each has its outcome delivered later, unless the engine is stopped before.
   ///
   /// What may be a read goes to a reader, which passes it on where it turns out to write.
-  /// - Parameter alone: nobody shares their transactions, since one of them may have killed the
-  ///   worker.
+  /// - Parameter alone: nobody shares their transactions, and of reads one runs at a time, since one of
+  ///   them may have killed the worker.
   public func submit(_ tickets: [JobTicket], alone: Bool = false) {
-    var reads: [JobTicket] = []
+    var reads: [QueuedRead] = []
     var writes: [QueuedWrite] = []
     for ticket in tickets {
       if ticket.job.mayRead {
-        reads.append(ticket)
+        reads.append(QueuedRead(ticket: ticket, runsAlone: alone))
       } else {
         writes.append(QueuedWrite(ticket: ticket, runsAlone: alone))
       }

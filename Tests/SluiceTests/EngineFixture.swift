@@ -26,7 +26,8 @@ final class EngineFixture: Sendable {
   ///   - schema: SQL run before the engine opens the database.
   init(
     schema: String = "", in shared: EngineFixture? = nil, at given: String? = nil,
-    rows: (any RowStore)? = nil, _ change: (inout EngineConfiguration) -> Void = { _ in }
+    rows: (any RowStore)? = nil, observer: any RunObserver = SilentObserver(),
+    _ change: (inout EngineConfiguration) -> Void = { _ in }
   ) throws {
     directory = try shared?.directory ?? given ?? TemporarySpool.makeDirectory()
     ownsDirectory = shared == nil && given == nil
@@ -43,7 +44,7 @@ final class EngineFixture: Sendable {
     let log = Monitor(Log())
     self.log = log
     engine = try Engine(
-      configuration, observer: SilentObserver(), rows: rows,
+      configuration, observer: observer, rows: rows,
       report: { line in
         log.withLock { $0.reports.append(line) }
         log.broadcast()

@@ -147,4 +147,52 @@ struct ReadTests {
     fixture.engine.stop()
     #expect(!fixture.hasOutcome(job))
   }
+
+  @Test("reads that may have killed a worker run one at a time, others beside them")
+  func suspects() throws {
+    let observer = ReadCounter()
+    let fixture = try EngineFixture(schema: "CREATE TABLE t(a)", observer: observer)
+    let slow = Job(
+      """
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20000)
+      SELECT max(i) FROM n
+      """)
+    let suspects = (0..<8).map { _ in fixture.ticket(slow) }
+    observer.watch(Set(suspects.map(\.sequence)))
+    for ticket in suspects { fixture.engine.submit([ticket], alone: true) }
+    let others = (0..<8).map { _ in fixture.submit(slow) }
+    for result in try fixture.results(suspects.map(\.sequence) + others) {
+      #expect(result.status == .done)
+    }
+    #expect(observer.mostAtOnce == 1)
+    #expect(fixture.outcomeCounts.values.allSatisfy { $0 == 1 })
+  }
+}
+
+/// Counts how many of some reads run at once.
+private final class ReadCounter: RunObserver {
+  private struct State: Sendable {
+    var watched: Set<Int64> = []
+    var running: [Int: Int64] = [:]
+    var most = 0
+  }
+
+  private let state = Monitor(State())
+
+  func watch(_ sequences: Set<Int64>) { state.withLock { $0.watched = sequences } }
+  var mostAtOnce: Int { state.withLock { $0.most } }
+
+  func writerStarts(sequence: Int64, index: Int) {}
+  func writerGotFurther(sequence: Int64) {}
+  func writerRests() {}
+
+  func reader(_ slot: Int, starts sequence: Int64) {
+    state.withLock { state in
+      guard state.watched.contains(sequence) else { return }
+      state.running[slot] = sequence
+      state.most = max(state.most, state.running.count)
+    }
+  }
+
+  func readerRests(_ slot: Int) { state.withLock { $0.running[slot] = nil } }
 }

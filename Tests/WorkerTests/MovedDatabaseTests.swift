@@ -58,4 +58,20 @@ import Testing
     #expect(try WorkerProcess.once(on: spool).end == .exited(0))
     #expect(try spool.parsedResult("write.json")?.status == "done")
   }
+
+  @Test("a read that waits for it expires in time, and is cancelled when asked")
+  func readEnds() throws {
+    let spool = try WaitingJobTests.spoolWithTable()
+    let worker = try WorkerProcess.started(on: spool)
+    move("main.db", to: "old.db", in: spool)
+    try spool.drop("late.json", #"{"sql":"SELECT count(*) FROM t","expires":0.3}"#)
+    try spool.drop("read.json", Self.count)
+    let late = try spool.awaitedResult("late.json")
+    #expect(late.status == "expired" && late["error"]?["code"]?.string == "SLUICE_EXPIRED")
+    try spool.drop("stop.json", #"{"control":"cancel","job":"read.json"}"#, lane: .control)
+    #expect(try spool.awaitedResult("read.json").status == "cancelled")
+    #expect(try spool.awaitedResult("stop.json").status == "done")
+    move("old.db", to: "main.db", in: spool)
+    #expect(worker.stop() == .exited(0))
+  }
 }

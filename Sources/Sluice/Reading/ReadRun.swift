@@ -18,7 +18,7 @@ struct ReadRun {
   private let store: (any RowStore)?
   private let onLongRun: () -> Void
   private let runs: (Interrupt?) -> Void
-  private let rest: (Double) -> Bool
+  private let rest: (Double) -> Interrupt.Reason?
 
   private static let lookAgainSeconds = 0.25
 
@@ -27,11 +27,11 @@ struct ReadRun {
 
   /// - Parameters:
   ///   - runs: told what stops the job while it runs, and nil when it has ended.
-  ///   - rest: waits for so many seconds; true at once where the reader is to stop.
+  ///   - rest: waits for so many seconds, or until the job is to end: then the answer is why.
   init(
     _ ticket: JobTicket, _ configuration: EngineConfiguration, pool: ConnectionPool,
     store: (any RowStore)?, onLongRun: @escaping () -> Void,
-    runs: @escaping (Interrupt?) -> Void, rest: @escaping (Double) -> Bool
+    runs: @escaping (Interrupt?) -> Void, rest: @escaping (Double) -> Interrupt.Reason?
   ) {
     self.ticket = ticket
     self.configuration = configuration
@@ -46,7 +46,7 @@ struct ReadRun {
     // Like a write, it waits for the database that the worker was given.
     while let file = configuration.databaseFile, file.isReplaced {
       onLongRun()
-      if rest(Self.lookAgainSeconds) { return .stopped }
+      if let reason = rest(Self.lookAgainSeconds) { return ended(reason) }
     }
     let lookUp = configuration.readCache?.lookUp(ticket.job) ?? .bypass
     if case .hit(let statements) = lookUp {
@@ -71,7 +71,7 @@ struct ReadRun {
           return .outcome(outcome(&document, .failed, error))
         }
         onLongRun()
-        if rest(delay) { return .stopped }
+        if let reason = rest(delay) { return ended(reason, attempt.attempts) }
       case .ended(let status, _, let error?):
         return .outcome(outcome(&document, status, error))
       case .ended(let status, let statements, nil):
@@ -82,11 +82,24 @@ struct ReadRun {
         }
         attempt.withdrawn()
         onLongRun()
-        if rest(patience.seconds) { return .stopped }
+        if let reason = rest(patience.seconds) { return ended(reason, attempt.attempts) }
       case .needsWriter: return .needsWriter
       case .stopped: return .stopped
       }
     }
+  }
+
+  /// The answer where the job ends while it rests.
+  private func ended(_ reason: Interrupt.Reason, _ attempts: Int = 0) -> Answer {
+    let (status, error): (JobStatus, JobError)
+    switch reason {
+    case .cancelled: (status, error) = (.cancelled, .cancelled)
+    case .expired: (status, error) = (.expired, .expired)
+    default: return .stopped
+    }
+    var document = ResultDocument(of: ticket, status: status, finished: started)
+    document.attempts = attempts
+    return .outcome(outcome(&document, status, error))
   }
 
   private func served(_ statements: [UInt8]) -> Outcome {

@@ -3,6 +3,9 @@ import SQLite
 /// A read job that waits for a reader.
 struct QueuedRead: Sendable {
   let ticket: JobTicket
+  /// It may have killed a worker: no other such one runs beside it, so that the next death is laid
+  /// at the door of one alone.
+  var runsAlone = false
 }
 
 /// Threads that run read jobs on the pool's connections, as many as there are connections; the first
@@ -21,15 +24,21 @@ final class ReaderThreads: Sendable {
     var unanswered = 0
     /// Readers that wait for a job.
     var resting: [Int] = []
-    /// What runs, by reader.
+    /// Jobs that had their turn while another one that runs alone was running.
+    var held: [QueuedRead] = []
+    /// The job in hand, by reader.
     var running: [Int: Running] = [:]
     var isStopping = false
   }
 
   private struct Running: Sendable {
     let ticket: JobTicket
-    let interrupt: Interrupt
+    let runsAlone: Bool
     let since: MonotonicTime
+    /// While it has a connection.
+    var interrupt: Interrupt?
+    /// Why it is to end.
+    var stop: Interrupt.Reason?
   }
 
   /// Outcomes handed on at once, and the bytes of their results.
@@ -41,8 +50,8 @@ final class ReaderThreads: Sendable {
   private let store: (any RowStore)?
   private let observer: any RunObserver
   private let deliver: @Sendable ([Outcome]) -> Void
-  private let passToWriter: @Sendable (JobTicket) -> Void
-  /// A condition for each reader, by its slot, and a last one that the readers are to stop. Not one
+  private let passToWriter: @Sendable (QueuedRead) -> Void
+  /// A condition for each reader, by its slot, and a last one that a reader is to end its job. Not one
   /// for all: where several wait for one condition, glibc before 2.41 may lose a signal (bug 25847).
   private let state: Monitor<State>
   private let stopping: Int
@@ -52,7 +61,7 @@ final class ReaderThreads: Sendable {
     _ configuration: EngineConfiguration, pool: ConnectionPool, store: (any RowStore)?,
     observer: any RunObserver,
     deliver: @escaping @Sendable ([Outcome]) -> Void,
-    passToWriter: @escaping @Sendable (JobTicket) -> Void
+    passToWriter: @escaping @Sendable (QueuedRead) -> Void
   ) throws(ThreadError) {
     self.configuration = configuration
     self.pool = pool
@@ -83,17 +92,19 @@ final class ReaderThreads: Sendable {
     }
   }
 
-  func add(_ reads: [JobTicket]) {
+  func add(_ reads: [QueuedRead]) {
     let help = state.withLock { state -> Help? in
-      for ticket in reads {
-        state.scheduler.enqueue(
-          QueuedRead(ticket: ticket), key: UInt64(ticket.sequence), lane: ticket.priority,
-          arrival: ticket.arrived, name: ticket.name)
-      }
+      for read in reads { Self.enqueue(read, &state) }
       state.unanswered += reads.count
       return Self.help(&state, limit: configuration.poolSize)
     }
     if let help { call(help) }
+  }
+
+  private static func enqueue(_ read: QueuedRead, _ state: inout State) {
+    state.scheduler.enqueue(
+      read, key: UInt64(read.ticket.sequence), lane: read.ticket.priority,
+      arrival: read.ticket.arrived, name: read.ticket.name)
   }
 
   /// Who is to take a job that waits.
@@ -136,6 +147,7 @@ final class ReaderThreads: Sendable {
   /// Takes a job that waits back.
   func withdraw(sequence: Int64) -> JobTicket? {
     state.withLock { state in
+      Self.release(&state)
       let read = state.scheduler.remove(key: UInt64(sequence))
       if read != nil { state.unanswered -= 1 }
       return read?.ticket
@@ -145,19 +157,23 @@ final class ReaderThreads: Sendable {
   /// Takes all jobs back that wait and that `isMeant` accepts.
   func withdraw(_ isMeant: (JobTicket) -> Bool) -> [JobTicket] {
     state.withLock { state in
+      Self.release(&state)
       let reads = state.scheduler.removeAll { isMeant($0.ticket) }
       state.unanswered -= reads.count
       return reads.map(\.ticket)
     }
   }
 
-  /// Stops the job if a statement of it runs at this moment.
+  /// Ends the job if a reader has it, whether a statement of it runs or it rests between two tries.
   func interrupt(sequence: Int64, _ reason: Interrupt.Reason) {
-    state.withLock { state in
-      for running in state.running.values where running.ticket.sequence == sequence {
-        running.interrupt.stop(reason)
-      }
+    let isThere = state.withLock { state in
+      guard let (slot, running) = state.running.first(where: { $1.ticket.sequence == sequence })
+      else { return false }
+      state.running[slot]?.stop = running.stop ?? reason
+      running.interrupt?.stop(reason)
+      return true
     }
+    if isThere { state.broadcast(stopping) }
   }
 
   func tune(_ configuration: SchedulerConfiguration) {
@@ -168,7 +184,7 @@ final class ReaderThreads: Sendable {
   func stop() {
     let threads = state.withLock { state in
       state.isStopping = true
-      for running in state.running.values { running.interrupt.stop(.stopping) }
+      for running in state.running.values { running.interrupt?.stop(.stopping) }
       return state.threads
     }
     for condition in 0...stopping { state.broadcast(condition) }
@@ -185,12 +201,12 @@ final class ReaderThreads: Sendable {
       callForHelp()
     }
     while let work = next(slot, hasDone: !done.outcomes.isEmpty) {
-      guard case .read(let ticket) = work else {
+      guard case .read(let read) = work else {
         hand(done)
         continue
       }
-      observer.reader(slot, starts: ticket.sequence)
-      let outcome = answer(ticket, slot: slot, onLongRun: onLongRun)
+      observer.reader(slot, starts: read.ticket.sequence)
+      let outcome = answer(read, slot: slot, onLongRun: onLongRun)
       observer.readerRests(slot)
       if let outcome { done.add(outcome) }
       if outcome == nil { state.withLock { $0.unanswered -= 1 } }
@@ -208,7 +224,7 @@ final class ReaderThreads: Sendable {
   }
 
   private enum Work {
-    case read(JobTicket)
+    case read(QueuedRead)
     /// There is none, but outcomes wait to be handed on.
     case hand
   }
@@ -224,10 +240,12 @@ final class ReaderThreads: Sendable {
           state.resting.removeAll { $0 == slot }
           wasResting = false
         }
+        if state.running.removeValue(forKey: slot)?.runsAlone == true { Self.release(&state) }
         if state.isStopping { return .some(nil) }
-        state.scheduler.beginGroup()
-        if let scheduled = state.scheduler.next(now: .now()) {
-          return .read(scheduled.element.ticket)
+        if let read = Self.take(&state) {
+          state.running[slot] = Running(
+            ticket: read.ticket, runsAlone: read.runsAlone, since: .now())
+          return .read(read)
         }
         if hasDone { return .hand }
         state.resting.append(slot)
@@ -242,6 +260,21 @@ final class ReaderThreads: Sendable {
     }
   }
 
+  private static func take(_ state: inout State) -> QueuedRead? {
+    state.scheduler.beginGroup()
+    while let read = state.scheduler.next(now: .now())?.element {
+      guard read.runsAlone, state.running.values.contains(where: \.runsAlone) else { return read }
+      state.held.append(read)
+    }
+    return nil
+  }
+
+  /// Those that are held wait in the line again.
+  private static func release(_ state: inout State) {
+    for read in state.held { enqueue(read, &state) }
+    state.held.removeAll()
+  }
+
   private func callForHelp() {
     let help = state.withLock { state in
       state.scheduler.hasRunnable ? Self.help(&state, limit: configuration.poolSize) : nil
@@ -250,32 +283,33 @@ final class ReaderThreads: Sendable {
   }
 
   private func answer(
-    _ ticket: JobTicket, slot: Int, onLongRun: @escaping () -> Void
+    _ read: QueuedRead, slot: Int, onLongRun: @escaping () -> Void
   ) -> Outcome? {
-    let clock = MonotonicTime.now()
     let run = ReadRun(
-      ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
+      read.ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
       runs: { [self] interrupt in
         state.withLock { state in
-          state.running[slot] = interrupt.map {
-            Running(ticket: ticket, interrupt: $0, since: clock)
-          }
-          if state.isStopping { interrupt?.stop(.stopping) }
+          state.running[slot]?.interrupt = interrupt
+          if let reason = Self.reasonToEnd(state, slot) { interrupt?.stop(reason) }
         }
-      }, rest: { [self] in rest($0) })
+      }, rest: { [self] in rest(slot, $0) })
     switch run.answer() {
     case .outcome(let outcome): return outcome
     case .needsWriter:
-      passToWriter(ticket)
+      passToWriter(read)
       return nil
     case .stopped: return nil
     }
   }
 
-  /// - Returns: true at once where the reader is to stop.
-  private func rest(_ seconds: Double) -> Bool {
+  /// - Returns: at once why the job is to end, if it is.
+  private func rest(_ slot: Int, _ seconds: Double) -> Interrupt.Reason? {
     let end = MonotonicTime.now().advanced(bySeconds: seconds)
-    return state.wait(for: stopping, until: end) { $0.isStopping ? true : nil } ?? false
+    return state.wait(for: stopping, until: end) { Self.reasonToEnd($0, slot) }
+  }
+
+  private static func reasonToEnd(_ state: State, _ slot: Int) -> Interrupt.Reason? {
+    state.isStopping ? .stopping : state.running[slot]?.stop
   }
 }
 

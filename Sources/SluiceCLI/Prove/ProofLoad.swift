@@ -67,5 +67,7 @@ struct ProofJob: Hashable, Sendable {
   var number: Int
 
   var file: String { load.file(producer: producer, number: number) }
+  /// The file of the batch whose lines a read counts.
+  var batch: String { ProofLoad.append.file(producer: producer, number: number) }
   var content: String { load.content(producer: producer, number: number) }
 }

@@ -24,7 +24,13 @@ import Testing
       "WITH x AS (SELECT * FROM _sluice_state) SELECT * FROM x",
       "PRAGMA table_info(_sluice_ledger)", "SELECT * FROM pragma_table_info('_sluice_ledger')",
       "INSERT INTO sqlite_master DEFAULT VALUES", "UPDATE sqlite_schema SET sql=''",
-      "DELETE FROM sqlite_schema",
+      "DELETE FROM sqlite_schema", "ANALYZE _sluice_ledger", "ANALYZE main.[_Sluice_ledger]",
+      "REINDEX _sluice_ledger", "analyze '_sluice_ids'", "DROP TABLE IF EXISTS _sluice_absent",
+      "DROP VIEW IF EXISTS main.`_sluice_absent`", "DROP INDEX IF EXISTS _sluice_i",
+      "/* c */ DROP TRIGGER -- c\\n IF EXISTS _sluice_t", "DROP TABLE _sluice_absent",
+      "SELECT * FROM _sluice_absent", "SELECT * FROM main._SLUICE_absent",
+      "UPDATE _sluice_absent SET a=1", "INSERT INTO _sluice_absent VALUES(1)",
+      "DELETE FROM '_sluice_absent'",
     ])
   func forbidden(sql: String) throws {
     let served = try ServedSpool.get()
@@ -57,6 +63,31 @@ import Testing
     // Of those above only: other tests make tables meanwhile.
     let made = "SELECT count(*) FROM sqlite_schema WHERE name IN ('tr','v','r','_sluice_own')"
     #expect(try served.value(made)?.integer == 0)
+  }
+
+  @Test(
+    "anything with _sluice_* tables, also in a script, a batch and a script that drops them",
+    arguments: ["DROP TABLE IF EXISTS _sluice_absent", "ANALYZE _sluice_ledger", "TABLE"])
+  func anywhere(sql: String) throws {
+    let served = try ServedSpool.get()
+    let sql = sql == "TABLE" ? "SELECT * FROM _sluice_absent" : sql
+    let script = try served.run("SELECT 1;\n\(sql);\n", as: served.freshName(".sql"))
+    #expect(script.status == "rejected" && script.errorCode == "SLUICE_FORBIDDEN")
+    #expect(script.error?["line"]?.integer == 2)
+    let batch = served.freshName(".jsonl")
+    try served.run(#"{"sql":"SELECT 1"}"# + "\n" + #"{"sql":"\#(sql)"}"#, as: batch)
+    let lines = try #require(try served.spool.result(batch)).split(separator: "\n")
+    #expect(lines.count == 2 && lines[1].contains("SLUICE_FORBIDDEN"), "\(lines)")
+  }
+
+  @Test(
+    "a name that only looks like it is the user's own",
+    arguments: [
+      "SELECT '_sluice_x'", "DROP TABLE IF EXISTS sluice_; SELECT '_sluice_x'", "ANALYZE",
+      "DROP TABLE IF EXISTS my_sluice_x",
+    ])
+  func allowed(sql: String) throws {
+    #expect(try ServedSpool.get().run(#"{"sql":"\#(sql)"}"#).status == "done")
   }
 
   @Test(
