@@ -11,9 +11,9 @@ struct JobMove {
   let sources: [SpoolInventory.Place]
   let target: Target
 
-  enum Target {
+  enum Target: Equatable {
     case place(SpoolInventory.Place)
-    /// The lane that each came from before it failed.
+    /// The lane that each came from before it failed or was held.
     case laneBefore
   }
 
@@ -84,10 +84,19 @@ struct JobMove {
     return found
   }
 
-  private func place(of job: JobName) -> SpoolInventory.Place {
+  private func place(of job: JobName, from source: SpoolInventory.Place) -> SpoolInventory.Place {
     switch target {
     case .place(let place): place
-    case .laneBefore: .incoming(FailedLanes(spool).lane(of: job))
+    case .laneBefore: .incoming(notes(of: source)?.lane(of: job) ?? .root)
+    }
+  }
+
+  /// Nil of a place that itself says which lane a job has.
+  private func notes(of place: SpoolInventory.Place) -> LaneNotes? {
+    switch place {
+    case .failed: .failed(spool)
+    case .hold: .held(spool)
+    case .incoming, .active, .results: nil
     }
   }
 
@@ -101,11 +110,12 @@ struct JobMove {
         hint: "submit it again under a better one: sluice submit --name NAME FILE")
     }
     let inventory = SpoolInventory(spool: spool)
-    let target = place(of: job)
+    let target = place(of: job, from: source)
     do throws(FileError) {
       try inventory.directory(source).renameNew(
         job.text, to: inventory.directory(target), job.text)
-      if source == .failed { FailedLanes(spool).forget(job) }
+      notes(of: source)?.forget(job)
+      if case .incoming(let lane) = source { notes(of: target)?.note(lane, of: job) }
       return target
     } catch {
       switch error.errno {
@@ -123,6 +133,13 @@ struct JobMove {
   }
 
   private func nothing(_ pattern: String) -> CommandFailure {
+    if target == .place(.hold), let job = JobName(pattern),
+      (try? SpoolInventory(spool: spool).isActive(job)) == true
+    {
+      return CommandFailure(
+        .notDone, "\(pattern) is claimed already",
+        hint: "cancel it, or pause its database or priority with a control job")
+    }
     let places = sources.count == 1 ? sources[0].path + "/" : "incoming/"
     return CommandFailure(
       .notDone, "no job \(pattern) in \(places)", hint: "see what there is with: sluice list --all")

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Sluice
+import Spool
 
 /// What the commands that move jobs take.
 struct MoveOptions: ParsableArguments {
@@ -12,5 +14,12 @@ struct MoveOptions: ParsableArguments {
   ) throws {
     let move = JobMove(spool: try options.open(), sources: sources, target: target)
     try move.move(names).finish(json: options.json)
+  }
+
+  /// Back into `incoming/`.
+  /// - Parameter priority: of the lane; nil for the one that each came from.
+  func move(from sources: [SpoolInventory.Place], toLane priority: Priority?) throws {
+    let lane = IncomingLane.allCases.first { $0.priority == priority }
+    try move(from: sources, to: priority == nil ? .laneBefore : .place(.incoming(lane ?? .root)))
   }
 }

@@ -1,11 +1,14 @@
 import ArgumentParser
+import Sluice
+import Spool
 
 struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Lets parked jobs go; they arrive anew.")
 
   @OptionGroup var jobs: MoveOptions
-  @OptionGroup var priority: PriorityOption
+  @Option(help: "The lane: urgent, high, normal, low or bulk (else the one it came from).")
+  var priority: Priority?
 
-  func run() throws { try jobs.move(from: [.hold], to: .place(.incoming(priority.lane))) }
+  func run() throws { try jobs.move(from: [.hold], toLane: priority) }
 }

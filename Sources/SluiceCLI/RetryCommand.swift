@@ -10,9 +10,5 @@ struct RetryCommand: ParsableCommand {
   @Option(help: "The lane: urgent, high, normal, low or bulk (else the one it came from).")
   var priority: Priority?
 
-  func run() throws {
-    let lane = IncomingLane.allCases.first { $0.priority == priority }
-    try jobs.move(
-      from: [.failed], to: priority == nil ? .laneBefore : .place(.incoming(lane ?? .root)))
-  }
+  func run() throws { try jobs.move(from: [.failed], toLane: priority) }
 }

@@ -57,10 +57,17 @@ struct ShowCommand: ParsableCommand {
     _ sighting: SpoolInventory.Sighting, in spool: SpoolLayout
   ) throws {
     let meta = try meta(of: sighting, in: spool)
+    let reasons = try WaitReasons(of: sighting, in: spool).words
     if options.json {
       var writer = JSONWriter()
       writer.beginObject()
       sighting.write(to: &writer)
+      if !reasons.isEmpty {
+        writer.key("waits_for")
+        writer.beginArray()
+        for reason in reasons { writer.string(reason) }
+        writer.endArray()
+      }
       if let meta {
         writer.key("meta")
         writer.raw(meta)
@@ -73,6 +80,9 @@ struct ShowCommand: ParsableCommand {
       ("file", sighting.place.path + "/" + sighting.file),
       ("since", sighting.time.rfc3339), ("size", String(sighting.size)),
     ]
+    if !reasons.isEmpty {
+      fields.append(("waits for", VisibleText.escaped(reasons.joined(separator: ", "))))
+    }
     if let meta {
       fields.append(("meta", VisibleText.escaped(String(decoding: meta, as: UTF8.self))))
     }

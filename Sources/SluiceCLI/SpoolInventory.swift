@@ -74,6 +74,9 @@ struct SpoolInventory {
     return false
   }
 
+  /// Whether the worker has claimed a job of that name.
+  func isActive(_ job: JobName) throws -> Bool { try !sightings(of: job, in: .active).isEmpty }
+
   /// Where jobs of that name are: on their way first, then in `failed/`.
   func sightings(of job: JobName) throws -> [Sighting] {
     var found: [Sighting] = []

@@ -63,20 +63,22 @@ final class DependencyLookup: Sendable {
   func run() {
     var hasFailed = false
     while let names = next() {
-      do throws(JobError) {
-        let found = try search(names)
-        hasFailed = false
-        state.withLock { state in
-          state.answers += names.map { ($0, found[$0]?.status) }
-        }
+      let (found, failure) = search(names)
+      // What is not found may be in what could not be read.
+      let unanswered = failure == nil ? [] : names.subtracting(found.keys)
+      let answered = names.subtracting(unanswered)
+      if !answered.isEmpty {
+        state.withLock { $0.answers += answered.map { ($0, found[$0]?.status) } }
         onAnswer()
-      } catch {
-        if !hasFailed { log.say("cannot look for jobs that have ended: \(error.message)") }
-        hasFailed = true
-        state.withLock { $0.asked.formUnion(names) }
-        let end = MonotonicTime.now().advanced(bySeconds: Self.patience)
-        _ = state.wait(until: end) { $0.isClosed ? true : nil }
       }
+      if let failure, !hasFailed {
+        log.say("cannot look for jobs that have ended: \(failure.message)")
+      }
+      hasFailed = failure != nil
+      if unanswered.isEmpty { continue }
+      state.withLock { $0.asked.formUnion(unanswered) }
+      let end = MonotonicTime.now().advanced(bySeconds: Self.patience)
+      _ = state.wait(until: end) { $0.isClosed ? true : nil }
     }
   }
 
@@ -90,22 +92,28 @@ final class DependencyLookup: Sendable {
     return next ?? nil
   }
 
-  private func search(_ names: Set<String>) throws(JobError) -> [String: EndedJob] {
+  /// - Returns: the latest job of each name, and why a place could not be looked at.
+  private func search(_ names: Set<String>) -> (found: [String: EndedJob], failure: JobError?) {
     let since = Timestamp.now().advanced(bySeconds: -state.withLock { $0.retention })
     var found: [String: EndedJob] = [:]
+    var failure: JobError?
     for engine in engines.all {
-      for (name, job) in try engine.endedJobs(names, since: since) {
-        if let other = found[name], other.finished > job.finished { continue }
-        found[name] = job
+      do throws(JobError) {
+        for (name, job) in try engine.endedJobs(names, since: since) {
+          if let other = found[name], other.finished > job.finished { continue }
+          found[name] = job
+        }
+      } catch {
+        failure = error
       }
     }
     let unknown = names.subtracting(found.keys)
-    if unknown.isEmpty { return found }
+    if unknown.isEmpty { return (found, failure) }
     do throws(FileError) {
       let left = try files.find(unknown) { state.withLock { $0.isClosed } }
-      return found.merging(left) { ledger, _ in ledger }
+      return (found.merging(left) { ledger, _ in ledger }, failure)
     } catch {
-      throw JobError(.storage, "SQLITE_IOERR", "\(error)", number: 10)
+      return (found, JobError(.storage, "SQLITE_IOERR", "\(error)", number: 10))
     }
   }
 }

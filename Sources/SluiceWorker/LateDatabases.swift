@@ -129,6 +129,7 @@ extension Worker {
         opening.finish()
         tune(engine)
         engines.add(engine)
+        waiting.askAgain()
         log.say("the database \(opening.database) is there now")
         for (sequence, status) in ended { active.remove(Int64(sequence), status) }
         let done = Set(ended.map(\.sequence))

@@ -3,7 +3,7 @@ import Spool
 
 /// What is paused at present, as operators asked for it; kept in `.paused` in the spool, so that it
 /// outlives the worker.
-struct PauseSet: Sendable, Equatable {
+package struct PauseSet: Sendable, Equatable {
   private static let name = ".paused"
 
   private var everything = false
@@ -41,10 +41,16 @@ struct PauseSet: Sendable, Equatable {
       + priorities.sorted().map { "priority \($0.name)" }
   }
 
+  /// The same, of what concerns such a job.
+  package func words(concerning database: String, _ priority: Priority) -> [String] {
+    let scopes = ["everything", "database \(database)", "priority \(priority.name)"]
+    return words.filter(scopes.contains)
+  }
+
   // MARK: File
 
   /// Reads what was paused; lines that say nothing known are skipped.
-  init(_ layout: SpoolLayout) throws(FileError) {
+  package init(_ layout: SpoolLayout) throws(FileError) {
     let content = try layout.root.contents(Self.name) ?? []
     for line in String(decoding: content, as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: " ", maxSplits: 1)

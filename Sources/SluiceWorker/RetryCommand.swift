@@ -17,7 +17,7 @@ struct RetryCommand {
       guard let job = try job(of: nameOrID) else {
         return .failed(.notFound(nameOrID, "is not in failed/"))
       }
-      let lanes = FailedLanes(layout)
+      let lanes = LaneNotes.failed(layout)
       let target = layout.incoming(lanes.lane(of: job))
       try layout.failed.renameNew(job.text, to: target, job.text)
       lanes.forget(job)

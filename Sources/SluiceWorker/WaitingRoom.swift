@@ -47,15 +47,19 @@ final class WaitingRoom {
     }
   }
 
-  /// Keeps a job that has something to wait for, or that must be finished by some time.
+  /// Keeps a job that has something to wait for, or that must be finished by some time, or that would
+  /// overtake one which has waited.
   /// - Returns: false where it may run and is not kept.
   func keep(_ ticket: JobTicket, alone: Bool) -> Bool {
     let job = ticket.job
     let isHeld = pauses.holds(database: job.database, ticket.priority)
-    guard isHeld || job.expires != nil || job.notBefore != nil || !job.after.isEmpty
+    let rank = WaitingJobs<Guest>.Rank(ticket)
+    guard
+      isHeld || job.expires != nil || job.notBefore != nil || !job.after.isEmpty
+        || jobs.comesFirst(before: rank)
     else { return false }
     guard let name = active.name(of: ticket) else { return false }
-    var conditions = WaitingJobs<Guest>.Conditions(name: ticket.name, id: job.id)
+    var conditions = WaitingJobs<Guest>.Conditions(name: ticket.name, id: job.id, rank: rank)
     conditions.isHeld = isHeld
     conditions.notBefore = job.notBefore?.resolved(arrival: ticket.arrived)
     conditions.expires = job.expires?.resolved(arrival: ticket.arrived)
@@ -108,6 +112,11 @@ final class WaitingRoom {
     }
   }
 
+  /// Another ledger can be read: what nobody had seen is looked for again.
+  func askAgain() {
+    for name in jobs.askAgain() { lookup.ask(name) }
+  }
+
   /// Whether the job is here and has not begun.
   func isWaiting(_ sequence: Int64) -> Bool { jobs.isWaiting(UInt64(sequence)) }
 
@@ -119,7 +128,8 @@ final class WaitingRoom {
     guard let name = active.name(of: ticket) else { return }
     active.park(ticket.sequence)
     if jobs.putBack(UInt64(ticket.sequence)) { return }
-    var conditions = WaitingJobs<Guest>.Conditions(name: ticket.name, id: ticket.job.id)
+    var conditions = WaitingJobs<Guest>.Conditions(
+      name: ticket.name, id: ticket.job.id, rank: .init(ticket))
     conditions.isHeld = true
     conditions.expires = ticket.job.expires?.resolved(arrival: ticket.arrived)
     let guest = Guest(

@@ -9,11 +9,11 @@ import Sluice
 /// for one name.
 public struct ResultWriter: Sendable {
   private let layout: SpoolLayout
-  private let lanes: FailedLanes
+  private let lanes: LaneNotes
 
   public init(_ layout: SpoolLayout) {
     self.layout = layout
-    lanes = FailedLanes(layout)
+    lanes = .failed(layout)
   }
 
   /// Puts a result under its name, replacing an older one.

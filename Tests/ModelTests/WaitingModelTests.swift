@@ -55,7 +55,8 @@ private struct WaitingHistory {
     let key = nextKey
     nextKey += 1
     let name = Self.names.randomElement(using: &random) ?? "a"
-    var conditions = WaitingJobs<Int>.Conditions(name: name)
+    var conditions = WaitingJobs<Int>.Conditions(
+      name: name, rank: .init(.normal, now, name, key))
     func time() -> Timestamp? {
       Bool.random(using: &random)
         ? nil : now.advanced(bySeconds: .random(in: 0...1, using: &random))

@@ -15,7 +15,8 @@ struct WaitingJobsTests {
   private func conditions(
     _ name: String, id: String? = nil, _ change: (inout Jobs.Conditions) -> Void = { _ in }
   ) -> Jobs.Conditions {
-    var conditions = Jobs.Conditions(name: name, id: id)
+    let rank = Jobs.Rank(.normal, Self.at(0), name, 0)
+    var conditions = Jobs.Conditions(name: name, id: id, rank: rank)
     change(&conditions)
     return conditions
   }
@@ -145,13 +146,39 @@ struct WaitingJobsTests {
     #expect(jobs.tick(now: Self.at(1)).count == 3)
   }
 
+  @Test("what may begin at the same time begins by priority, then arrival, and is not overtaken")
+  func rank() {
+    var jobs = Jobs()
+    for key in 1...60 as ClosedRange<UInt64> {
+      let conditions = conditions("j\(key)") {
+        $0.isHeld = true
+        let priority = Priority(rawValue: UInt8(key % 5)) ?? .normal
+        $0.rank = .init(priority, Self.at(Double(1000 - key)), "", key)
+      }
+      jobs.add(key, conditions, "")
+    }
+    let late = Jobs.Rank(.high, Self.at(2000), "", 99)
+    #expect(jobs.tick(now: Self.at(0)).isEmpty && !jobs.comesFirst(before: late))
+    jobs.hold { _ in false }
+    var started: [UInt64] = []
+    while jobs.comesFirst(before: .init(.bulk, Self.at(2000), "", 99)) {
+      let isOvertaking = jobs.comesFirst(before: late)
+      #expect(isOvertaking == (started.count < 24))
+      for case .start(let key, _) in jobs.tick(now: Self.at(0), most: 4) { started.append(key) }
+    }
+    let expected = (1...60 as ClosedRange<UInt64>).sorted {
+      ($0 % 5, 1000 - $0) < ($1 % 5, 1000 - $1)
+    }
+    #expect(started == expected)
+  }
+
   @Test("deadlines of jobs that are gone are not kept for ever")
   func forgotten() {
-    var heap = DeadlineHeap()
+    var heap = JobHeap<Timestamp>()
     for key in 0..<1000 as Range<UInt64> { heap.push(Self.at(Double(key * 7919 % 1000)), key) }
     heap.compact { $0 % 3 == 0 }
     var times: [Timestamp] = []
-    while let first = heap.first, heap.pop(dueAt: Self.at(1000)) != nil { times.append(first) }
+    while let first = heap.first, heap.pop(upTo: Self.at(1000)) != nil { times.append(first) }
     #expect(times.count == 334 && times == times.sorted())
   }
 }

@@ -18,6 +18,43 @@ import Testing
     #expect(spool.files("hold") == ["b.json"])
   }
 
+  @Test("release brings a job back into the lane it was held in, or the one that is said")
+  func releaseLane() throws {
+    let spool = try TemporarySpool()
+    for name in ["x.json", "y.json"] { try spool.put("{}", at: "incoming/high/" + name) }
+    try spool.put("{}", at: "incoming/z.json")
+    #expect(try spool.sluice("hold", "?.json").status == 0)
+    #expect(try spool.sluice("release", "[xz].json").status == 0)
+    #expect(try spool.sluice("release", "--priority", "low", "y.json").status == 0)
+    #expect(spool.files("incoming/high") == ["x.json"])
+    #expect(spool.files("incoming/low") == ["y.json"])
+    #expect(spool.files("incoming") == ["z.json"])
+    // Put there by hand, it has no lane of its own.
+    try spool.put("{}", at: "hold/x2.json")
+    #expect(try spool.sluice("release", "x2.json").status == 0)
+    #expect(spool.files("incoming") == ["x2.json", "z.json"])
+  }
+
+  @Test("show says what a claimed job waits for, and hold that it is claimed")
+  func waitsFor() throws {
+    let spool = try TemporarySpool()
+    let worker = try WorkerProcess.started(on: spool)
+    try spool.drop("p.json", #"{"control":"pause","priority":"low"}"#, lane: .control)
+    #expect(try spool.awaitedResult("p.json").status == "done")
+    let job = #"{"sql":"SELECT 1","after":["no.json"],"not_before":"2199-01-01T00:00:00Z"}"#
+    try spool.drop("j.json", job, lane: .low)
+    try spool.drop("s.sql", "-- sluice: {\"after\":[\"no.json\"]}\nSELECT 1;\n")
+    #expect(eventually { spool.files("active").count == 2 })
+    let show = try spool.sluice("show", "j.json").output
+    let reasons = "the end of the pause of priority low, 2199-01-01T00:00:00.000000Z, no.json"
+    #expect(show.contains("waits for  " + reasons), "\(show)")
+    #expect(
+      try spool.sluice("show", "--json", "s.sql").output.contains(#""waits_for":["no.json"]"#))
+    let hold = try spool.sluice("hold", "j.json")
+    #expect(hold.status == 1 && hold.errors.contains("is claimed already"), "\(hold.errors)")
+    worker.stop()
+  }
+
   @Test("retry moves a failed job back; its name taken by a waiting one, it stays")
   func retry() throws {
     let spool = try TemporarySpool()

@@ -3,7 +3,8 @@
 ///
 /// Its owner adds a job, tells for each name in its `after` what is known of it (`resolve`), reports
 /// every job of interest that comes (`seen`) and ends (`ended`), and does what `tick` says. A job
-/// with `expires` stays here while it runs.
+/// with `expires` stays here while it runs. Jobs that may begin at the same time do so in the order of
+/// their ranks.
 ///
 /// Everything costs O(log n), but for what a pause concerns (O(n)) and for the search for a cycle,
 /// which begins only where a job that others wait for waits itself.
@@ -12,6 +13,7 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     /// What other jobs know it by.
     public var name: String
     public var id: String?
+    public var rank: Rank
     public var notBefore: Timestamp?
     public var expires: Timestamp?
     /// Names or ids of jobs that must be done first.
@@ -21,9 +23,31 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     /// A pause concerns it.
     public var isHeld = false
 
-    public init(name: String, id: String? = nil) {
+    public init(name: String, id: String? = nil, rank: Rank) {
       self.name = name
       self.id = id
+      self.rank = rank
+    }
+  }
+
+  /// In which order jobs begin that may at the same time.
+  public struct Rank: Sendable, Comparable {
+    var priority: Priority
+    var arrival: Timestamp
+    var name: String
+    var key: UInt64
+
+    public init(_ ticket: JobTicket) {
+      self.init(ticket.priority, ticket.arrived, ticket.name, UInt64(ticket.sequence))
+    }
+
+    init(_ priority: Priority, _ arrival: Timestamp, _ name: String, _ key: UInt64) {
+      (self.priority, self.arrival, self.name, self.key) = (priority, arrival, name, key)
+    }
+
+    public static func < (left: Rank, right: Rank) -> Bool {
+      (left.priority, left.arrival, left.name, left.key)
+        < (right.priority, right.arrival, right.name, right.key)
     }
   }
 
@@ -72,15 +96,17 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
   private var dependents: [UInt64: Set<UInt64>] = [:]
   /// The jobs whose `asked` or `expected` has the name.
   private var wanted: [String: Set<UInt64>] = [:]
-  private var deadlines = DeadlineHeap()
-  /// Jobs to be looked at, in this order; those before `nextChanged` were.
-  private var changed: [UInt64] = []
-  private var nextChanged = 0
+  private var deadlines = JobHeap<Timestamp>()
+  /// Jobs of which something has changed, to be looked at.
+  private var changed = JobHeap<Rank>()
   private var askedCount = 0
 
   public init() {}
 
   // MARK: Jobs
+
+  /// Whether a job that need not wait would overtake one that may begin by now.
+  public func comesFirst(before rank: Rank) -> Bool { changed.first.map { $0 < rank } ?? false }
 
   /// Adds a job; one that waits for others is then to be told of each (`resolve`).
   public mutating func add(_ key: UInt64, _ conditions: Conditions, _ payload: Payload) {
@@ -96,7 +122,7 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
     precondition(previous == nil, "job \(key) waits twice")
     if let time = conditions.notBefore { deadlines.push(time, key) }
     if let time = conditions.expires { deadlines.push(time, key) }
-    changed.append(key)
+    changed.push(conditions.rank, key)
   }
 
   /// Tells what is known of a name in the `after` of job `key`.
@@ -118,12 +144,26 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
       entries[key] = entry
       bind(name, of: key, to: dependency)
     }
-    changed.append(key)
+    changed.push(entry.conditions.rank, key)
   }
 
   /// Tells the same to all jobs that wait to hear of the name.
   public mutating func resolveAll(_ name: String, _ knowledge: Knowledge) {
     for key in wanted[name] ?? [] { resolve(name, of: key, knowledge) }
+  }
+
+  /// What nobody had seen may be known by now: each job that waits for such a name is to be told of it
+  /// again (`resolve`).
+  /// - Returns: the names.
+  public mutating func askAgain() -> Set<String> {
+    var names: Set<String> = []
+    for (key, entry) in entries where !entry.expected.isEmpty {
+      entries[key]?.asked.formUnion(entry.expected)
+      entries[key]?.expected = []
+      askedCount += entry.expected.count
+      names.formUnion(entry.expected)
+    }
+    return names
   }
 
   /// Whether some job waits for one of that name.
@@ -159,7 +199,7 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
         entry.failure = entry.failure ?? .endedOtherwise(name: name, status)
       }
       entries[waiter] = entry
-      changed.append(waiter)
+      changed.push(entry.conditions.rank, waiter)
     }
   }
 
@@ -191,7 +231,7 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
       let holds = isHeld(entry.payload)
       guard holds != entry.conditions.isHeld else { continue }
       entries[key]?.conditions.isHeld = holds
-      changed.append(key)
+      changed.push(entry.conditions.rank, key)
     }
   }
 
@@ -208,27 +248,23 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
   public var isEmpty: Bool { entries.isEmpty && dependents.isEmpty }
 
   /// Whether nothing is to be done before a deadline or a word from outside.
-  public var isSettled: Bool { nextChanged == changed.count && askedCount == 0 }
+  public var isSettled: Bool { changed.isEmpty && askedCount == 0 }
 
   /// When `tick` has something to do if nothing else happens: the past for at once, nil for never.
   public var nextDeadline: Timestamp? {
-    nextChanged < changed.count ? Timestamp(nanoseconds: .min) : deadlines.first
+    changed.isEmpty ? deadlines.first : Timestamp(nanoseconds: .min)
   }
 
   // MARK: Time
 
   /// What is to be done at `now`, at most `most` things; `nextDeadline` tells whether there is more.
   public mutating func tick(now: Timestamp, most: Int = .max) -> [Action] {
-    while let key = deadlines.pop(dueAt: now) { changed.append(key) }
-    var actions: [Action] = []
-    while nextChanged < changed.count, actions.count < most {
-      let key = changed[nextChanged]
-      nextChanged += 1
-      if let action = action(key, now) { actions.append(action) }
+    while let key = deadlines.pop(upTo: now) {
+      if let entry = entries[key] { changed.push(entry.conditions.rank, key) }
     }
-    if nextChanged == changed.count {
-      changed.removeAll(keepingCapacity: changed.count < 1024)
-      nextChanged = 0
+    var actions: [Action] = []
+    while actions.count < most, let key = changed.pop() {
+      if let action = action(key, now) { actions.append(action) }
     }
     return actions
   }
@@ -285,8 +321,9 @@ public struct WaitingJobs<Payload: Sendable>: Sendable {
       dependents: { dependents[$0].map(Array.init) ?? [] })
     for (member, circle) in search.circles(through: key) {
       let names = circle.map { entries[$0]?.conditions.name ?? "" }
+      guard let entry = entries[member] else { continue }
       self.entries[member]?.failure = .cycle(names)
-      changed.append(member)
+      changed.push(entry.conditions.rank, member)
     }
   }
 

@@ -190,6 +190,36 @@ import Testing
     for name in [write, read] { #expect(try served.result(of: name).status == "done") }
   }
 
+  @Test("higher priority first, then by arrival: what comes with a resume overtakes nothing parked")
+  func resumeOrder() throws {
+    let served = try ServedSpool.get()
+    try served.run(#"{"sql":"CREATE TABLE resumed(round, x)"}"#)
+    for round in 1...10 {
+      try served.command(#""pause","database":"main""#)
+      var names: [String] = []
+      func drop(_ value: String, _ lane: IncomingLane) throws {
+        names.append(served.freshName())
+        try served.spool.drop(
+          names[names.count - 1], #"{"sql":"INSERT INTO resumed VALUES(\#(round),'\#(value)')"}"#,
+          lane: lane)
+      }
+      for lane in [IncomingLane.bulk, .low, .normal, .high, .urgent] {
+        try drop(lane.rawValue, lane)
+        #expect(eventually { served.spool.incomingFiles.isEmpty })
+      }
+      try drop("late", .normal)
+      try served.command(#""resume","database":"main""#)
+      for name in names { #expect(try served.result(of: name).status == "done") }
+      // But for the lower lanes, one of which may have its share before.
+      let order = try served.value(
+        """
+        SELECT group_concat(x) FROM (SELECT x FROM resumed WHERE round=\(round) \
+        AND x NOT IN ('low','bulk') ORDER BY rowid)
+        """)
+      #expect(order?.string == "urgent,high,normal,late")
+    }
+  }
+
   @Test("resume ends the pause of that very scope; without one, every pause")
   func resume() throws {
     let served = try ServedSpool.get()

@@ -141,6 +141,24 @@ import Testing
     #expect(try count.step() && count.value(0) == .integer(2))
   }
 
+  @Test("an id that only its ledger knows is waited for by name, and found when it is there")
+  func lateDependency() throws {
+    let it = try Fixture()
+    let spool = it.spool
+    try spool.drop("w.json", #"{"sql":"CREATE TABLE t(a)","database":"other","id":"made"}"#)
+    #expect(try WorkerProcess.once(on: spool, it.arguments).end == .exited(0))
+    #expect(rename(spool.path + "/sub", spool.path + "/away") == 0)
+    let worker = try WorkerProcess.started(on: spool, it.arguments)
+    #expect(worker.child.errors.contains("the database other is not there yet"))
+    try spool.drop("after.json", #"{"sql":"CREATE TABLE u(a)","after":["made"]}"#)
+    #expect(eventually { spool.files("active").contains { $0.hasSuffix("@after.json") } })
+    #expect(try it.mainWorks("meanwhile"))
+    #expect(try spool.sluice("show", "after.json").output.contains("waits for  made"))
+    #expect(rename(spool.path + "/away", spool.path + "/sub") == 0)
+    #expect(try spool.awaitedResult("after.json").status == "done")
+    worker.stop()
+  }
+
   @Test("where none can be opened the worker ends, and names the first")
   func none() throws {
     let it = try Fixture()

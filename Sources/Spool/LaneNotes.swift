@@ -1,22 +1,33 @@
 import Glibc
 
-/// Which lane the jobs in `failed/` came from, so that they can go back there: a symlink for each that
-/// came from one, below `.lanes/` in the spool, which only the worker's user can write to.
+/// Which lane the jobs in `failed/` or `hold/` came from, so that they can go back there: a symlink for
+/// each that came from one, below `.lanes/` in the spool, which only the worker's user can write to.
 ///
 /// Neither the job's file nor its result would do: the file is its producer's, who could ask for any
 /// lane, and results are taken away. A note that is lost costs the job its lane, nothing more, so
 /// nothing here is durable and nothing fails. Any thread.
-public struct FailedLanes: Sendable {
+public struct LaneNotes: Sendable {
   private static let directory = ".lanes"
 
+  /// Before a job's name; no name has a `~`.
+  private let prefix: String
   private let root: Directory
 
-  public init(_ layout: SpoolLayout) { root = layout.root }
+  private init(_ layout: SpoolLayout, prefix: String) {
+    root = layout.root
+    self.prefix = prefix
+  }
 
-  private func path(_ job: JobName) -> String { Self.directory + "/" + job.text }
+  /// Of the jobs in `failed/`.
+  public static func failed(_ layout: SpoolLayout) -> LaneNotes { LaneNotes(layout, prefix: "") }
 
-  /// The job goes to `failed/`; whatever was noted of an older one of its name is forgotten.
-  func note(_ lane: IncomingLane, of job: JobName) {
+  /// Of the jobs in `hold/`.
+  public static func held(_ layout: SpoolLayout) -> LaneNotes { LaneNotes(layout, prefix: "hold~") }
+
+  private func path(_ job: JobName) -> String { Self.directory + "/" + prefix + job.text }
+
+  /// The job goes there; whatever was noted of an older one of its name is forgotten.
+  public func note(_ lane: IncomingLane, of job: JobName) {
     forget(job)
     guard lane.priority != nil, job.kind != .foreign else { return }
     if symlinkat(lane.rawValue, root.descriptor, path(job)) == 0 || errno != ENOENT { return }
@@ -24,7 +35,7 @@ public struct FailedLanes: Sendable {
     symlinkat(lane.rawValue, root.descriptor, path(job))
   }
 
-  /// The job has left `failed/`.
+  /// The job has left.
   public func forget(_ job: JobName) { unlinkat(root.descriptor, path(job), 0) }
 
   /// `incoming/` itself where nothing is known.
