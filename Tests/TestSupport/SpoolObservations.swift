@@ -23,13 +23,21 @@ extension TemporarySpool {
       result = try parsedResult(name)
       return result != nil
     }
-    guard let result else { throw NoResult(name: name) }
-    return result
+    if let result { return result }
+    let active = activeJobs.map(\.text)
+    let metrics = try layout.monitor.contents("metrics.json") ?? []
+    throw NoResult(
+      name: name,
+      found:
+        "incoming: \(incomingFiles), active: \(active), \(String(decoding: metrics, as: UTF8.self))"
+    )
   }
 
   public struct NoResult: Error, CustomStringConvertible {
     public var name: String
-    public var description: String { "no result \(name)" }
+    /// What there is instead: a stall that nobody can repeat must tell where the job was.
+    public var found: String
+    public var description: String { "no result \(name); \(found)" }
   }
 
   /// Every job in `active/`.
