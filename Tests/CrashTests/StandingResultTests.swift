@@ -16,10 +16,18 @@ extension CrashTests {
       #expect(try WorkerProcess.once(on: spool).end == .exited(0))
     }
 
-    private func write(_ value: Int, crashAt: String? = nil) throws {
+    /// - Parameter crashes: at once after the COMMIT that the job is in.
+    private func write(_ value: Int, crashes: Bool = false) throws {
+      // A worker that finds something to settle may do it in a COMMIT of its own, before the job's.
+      let unsettled =
+        "SELECT count(*) FROM _sluice_ledger WHERE key>(SELECT settled FROM _sluice_spools)"
+      let isSettled = try eventually {
+        try WorkerProcess.once(on: spool)
+        return try spool.number(unsettled) == 0
+      }
+      #expect(isSettled)
       try spool.drop("x.json", #"{"sql":"INSERT INTO t VALUES(\#(value))"}"#)
-      // The first COMMIT settles what the start has found.
-      try WorkerProcess.once(on: spool, crashAt: crashAt)
+      try WorkerProcess.once(on: spool, crashAt: crashes ? "committed:1" : nil)
     }
 
     @Test("a committed write's result replaces an older one though the clock was set back between")
@@ -41,7 +49,7 @@ extension CrashTests {
       try spool.layout.results.create("x.json").write(
         Array(first.replacing(finished.rfc3339, with: tomorrow.rfc3339).utf8))
 
-      try write(2, crashAt: "committed:2")
+      try write(2, crashes: true)
       let older = try #require(try spool.parsedResult("x.json")?.commit)
       #expect(try WorkerProcess.once(on: spool).end == .exited(0))
       #expect(try #require(try spool.parsedResult("x.json")?.commit) > older)
@@ -50,7 +58,7 @@ extension CrashTests {
 
     @Test("of two reads of one name that arrived in one tick, one result stands for one of them")
     func readsOfOneTick() throws {
-      try write(1, crashAt: "committed:2")
+      try write(1, crashes: true)
       let arrival = Timestamp(nanoseconds: 1_600_000_000_000_000_000)
       let result =
         #"{"job":"x.json","status":"done","statements":[],"times":{"arrived":"\#(arrival.rfc3339)","#

@@ -205,9 +205,7 @@ final class ReaderThreads: Sendable {
         hand(done)
         continue
       }
-      observer.reader(slot, starts: read.ticket.sequence)
       let outcome = answer(read, slot: slot, onLongRun: onLongRun)
-      observer.readerRests(slot)
       if let outcome { done.add(outcome) }
       if outcome == nil { state.withLock { $0.unanswered -= 1 } }
       if done.outcomes.count >= Self.batch || done.bytes >= Self.bytesMax { hand(done) }
@@ -288,6 +286,12 @@ final class ReaderThreads: Sendable {
     let run = ReadRun(
       read.ticket, configuration, pool: pool, store: store, onLongRun: onLongRun,
       runs: { [self] interrupt in
+        // Not sooner: a worker that dies while a connection is opened does not die of the job.
+        if interrupt == nil {
+          observer.readerRests(slot)
+        } else {
+          observer.reader(slot, starts: read.ticket.sequence)
+        }
         state.withLock { state in
           state.running[slot]?.interrupt = interrupt
           if let reason = Self.reasonToEnd(state, slot) { interrupt?.stop(reason) }
