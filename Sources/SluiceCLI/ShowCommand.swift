@@ -111,7 +111,8 @@ extension SpoolInventory.Sighting {
     writer.field("job", job.text)
     writer.field("state", place.state)
     writer.field("file", place.path + "/" + file)
-    writer.field("lane", lane?.rawValue)
+    // `incoming/` itself is none.
+    writer.field("lane", lane == .root ? nil : lane?.rawValue)
     writer.field("since", time.rfc3339)
     writer.field("size", size)
   }
