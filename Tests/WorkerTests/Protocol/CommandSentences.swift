@@ -256,7 +256,10 @@ import Testing
     process.arguments = [
       "-qec", "\(SluiceProcess.executable) \(command) --spool \(live.spool.path)", "/dev/null",
     ]
-    process.environment = ["TERM": "xterm", "PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+    // What a sanitizer has to say at the end, in colours of its own, is not the command's.
+    process.environment = ProcessInfo.processInfo.environment
+      .filter { $0.key.hasSuffix("SAN_OPTIONS") }
+      .merging(["TERM": "xterm", "PATH": "/usr/bin:/bin"]) { $1 }.merging(environment) { $1 }
     let output = Pipe()
     process.standardOutput = output
     process.standardInput = FileHandle.nullDevice
