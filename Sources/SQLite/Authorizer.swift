@@ -14,6 +14,8 @@ public final class Authorizer {
     case writer
     /// A job's statement on a connection for reads: what sets a value must go to the writer.
     case reader
+
+    var mayDoAll: Bool { self == .engine || self == .command }
   }
 
   /// Why a statement was refused, and what to do instead.
@@ -63,13 +65,14 @@ public final class Authorizer {
   /// Refuses what SQLite would not ask about, or not well enough: VACUUM, which cannot run inside a
   /// transaction; DROP IF EXISTS of what is not there; ANALYZE and REINDEX of one table, which look
   /// the same as those of all.
-  /// - Parameter sql: begins with the statement that is to be compiled.
+  /// - Parameter sql: begins with the statement that is to be compiled, of which `leadingKeyword` is
+  ///   known.
   /// - Returns: whether it is refused.
   func refuses(_ sql: UnsafeBufferPointer<UInt8>) -> Bool {
-    let keyword = SQLKeyword(of: sql)
-    if keyword == .vacuum {
+    if subject.mayDoAll { return false }
+    if leadingKeyword == .vacuum {
       denial = Self.vacuumDenial
-    } else if keyword == .other, Self.maintainsReserved(sql) {
+    } else if leadingKeyword == .other, Self.maintainsReserved(sql) {
       denial = Self.reservedDenial
     }
     return denial != nil
@@ -106,7 +109,7 @@ public final class Authorizer {
     database: UnsafePointer<CChar>?
   ) -> Int32 {
     noteUse(action, first, value: second)
-    if subject == .engine || subject == .command { return SQLITE_OK }
+    if subject.mayDoAll { return SQLITE_OK }
     if let refusal = refusal(action, first, second) {
       if case .skip = refusal { return SQLITE_IGNORE }
       if case .deny(let denial) = refusal, self.denial == nil { self.denial = denial }

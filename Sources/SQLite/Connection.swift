@@ -165,7 +165,7 @@ public struct Connection: ~Copyable {
       let rest = UnsafeBufferPointer(rebasing: bytes[offset...])
       authorizer.leadingKeyword = SQLKeyword(of: rest)
       defer { authorizer.leadingKeyword = nil }
-      if subject != .engine, subject != .command, authorizer.refuses(rest) {
+      if authorizer.refuses(rest) {
         return .failure(SQLiteError(code: SQLITE_AUTH, message: "not authorized"))
       }
       let result = compile(rest)
@@ -193,7 +193,7 @@ public struct Connection: ~Copyable {
     authorizer.subject = subject
     authorizer.leadingKeyword = SQLKeyword(of: sql)
     defer { authorizer.leadingKeyword = nil }
-    if subject != .engine, subject != .command, authorizer.refuses(sql) {
+    if authorizer.refuses(sql) {
       throw SQLiteError(code: SQLITE_AUTH, message: "not authorized")
     }
     return try compile(sql).get()?.0
