@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spool
 import TestSupport
 
@@ -31,5 +32,17 @@ extension TemporarySpool {
         atPath: "\(path)/\(directory)/\(name)", isDirectory: &isDirectory)
       return found && !isDirectory.boolValue
     }
+  }
+
+  /// The first event of that kind in `events.jsonl`, waited for.
+  func awaitedEvent(_ kind: String) throws -> JSONNode? {
+    var found: JSONNode?
+    _ = try eventually {
+      let bytes = try layout.monitor.contents("events.jsonl") ?? []
+      found = try bytes.split(separator: UInt8(ascii: "\n")).map { try JSONReader.parse($0) }
+        .first { $0["event"]?.string == kind }
+      return found != nil
+    }
+    return found
   }
 }

@@ -91,15 +91,10 @@ struct ReadRun {
 
   /// The answer where the job ends while it rests.
   private func ended(_ reason: Interrupt.Reason, _ attempts: Int = 0) -> Answer {
-    let (status, error): (JobStatus, JobError)
-    switch reason {
-    case .cancelled: (status, error) = (.cancelled, .cancelled)
-    case .expired: (status, error) = (.expired, .expired)
-    default: return .stopped
-    }
-    var document = ResultDocument(of: ticket, status: status, finished: started)
+    guard let end = EarlyEnd(reason) else { return .stopped }
+    var document = ResultDocument(of: ticket, status: end.status, finished: started)
     document.attempts = attempts
-    return .outcome(outcome(&document, status, error))
+    return .outcome(outcome(&document, end.status, end.error))
   }
 
   private func served(_ statements: [UInt8]) -> Outcome {

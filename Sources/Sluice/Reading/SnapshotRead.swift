@@ -114,9 +114,8 @@ struct SnapshotRead {
     case .rejected(let error): .ended(.rejected, statements: nil, error: error)
     case .environment(let error): .ended(.failed, statements: nil, error: JobError(error))
     case .needsWriter, .needsOwnConnection: .needsWriter
-    case .interrupted(.cancelled): .ended(.cancelled, statements: nil, error: .cancelled)
-    case .interrupted(.expired): .ended(.expired, statements: nil, error: .expired)
-    case .interrupted: .stopped
+    case .interrupted(let reason):
+      EarlyEnd(reason).map { .ended($0.status, statements: nil, error: $0.error) } ?? .stopped
     }
   }
 }

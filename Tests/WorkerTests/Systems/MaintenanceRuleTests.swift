@@ -11,18 +11,6 @@ import Testing
 
   init() throws { spool = try TemporarySpool() }
 
-  /// The first event of that kind, waited for.
-  private func event(_ kind: String) throws -> JSONNode? {
-    var found: JSONNode?
-    _ = try eventually {
-      let bytes = try spool.layout.monitor.contents("events.jsonl") ?? []
-      found = try bytes.split(separator: UInt8(ascii: "\n")).map { try JSONReader.parse($0) }
-        .first { $0["event"]?.string == kind }
-      return found != nil
-    }
-    return found
-  }
-
   private func fill(_ table: String, rows: Int) throws {
     let connection = try Connection(path: spool.path + "/main.db", role: .writer)
     try connection.execute(
@@ -122,7 +110,7 @@ import Testing
     #expect(pwrite(descriptor, damage, damage.count, off_t(page * 4096) - 30) == 30)
     close(descriptor)
     try withMaintenance("integrity_check") { _ in
-      let failure = try event("maintenance_failed")
+      let failure = try spool.awaitedEvent("maintenance_failed")
       #expect(failure?["database"]?.string == "main")
       #expect(failure?["text"]?.string?.hasPrefix("integrity_check failed: ") == true)
     }
@@ -154,7 +142,7 @@ import Testing
       return gaveWay
     }
     #expect(gaveWay)
-    #expect(try event("maintenance_done")?["text"]?.string == "vacuum is done")
+    #expect(try spool.awaitedEvent("maintenance_done")?["text"]?.string == "vacuum is done")
     #expect(try spool.lines("PRAGMA integrity_check") == ["ok"])
   }
 

@@ -16,18 +16,6 @@ import Testing
       on: spool, (["monitor_interval=0.1"] + settings).flatMap { ["--set", $0] })
   }
 
-  /// The first event of that kind, waited for.
-  private func event(_ kind: String) throws -> JSONNode? {
-    var found: JSONNode?
-    _ = try eventually {
-      let bytes = try spool.layout.monitor.contents("events.jsonl") ?? []
-      found = try bytes.split(separator: UInt8(ascii: "\n")).map { try JSONReader.parse($0) }
-        .first { $0["event"]?.string == kind }
-      return found != nil
-    }
-    return found
-  }
-
   private func heldBackPages() throws -> Int64 {
     guard let bytes = try spool.layout.monitor.contents("metrics.json") else { return -1 }
     let storage = try JSONReader.parse(bytes)["databases"]?["main"]?["storage"]
@@ -50,7 +38,7 @@ import Testing
     let worker = try started()
     defer { worker.stop() }
     try spool.drop("scan.json", #"{"sql":"SELECT b FROM t WHERE a = 7"}"#)
-    let event = try #require(try event("full_scan"))
+    let event = try #require(try spool.awaitedEvent("full_scan"))
     let text = try #require(event["text"]?.string)
     #expect(text.hasSuffix("CREATE INDEX t_a ON t(a)"))
     #expect(event["statement"]?.string == "select b from t where a = ?")
@@ -84,14 +72,14 @@ import Testing
       return try spool.text(spool.layout.monitor, "events.jsonl")?.contains("lane_grows") ?? false
     }
     #expect(grows)
-    let held = try #require(try event("lock_held"))
+    let held = try #require(try spool.awaitedEvent("lock_held"))
     #expect(held["text"]?.string?.contains("process \(getpid())") == true)
     #expect(held["seconds"]?.number ?? 0 >= 1)
     try other.execute("ROLLBACK")
-    let growth = try #require(try event("lane_grows"))
+    let growth = try #require(try spool.awaitedEvent("lane_grows"))
     #expect(growth["lane"]?.string == "bulk" && growth["count"]?.integer ?? 0 >= 100)
-    #expect(try event("lane_drained")?["lane"]?.string == "bulk")
-    #expect(try event("lock_released") != nil)
+    #expect(try spool.awaitedEvent("lane_drained")?["lane"]?.string == "bulk")
+    #expect(try spool.awaitedEvent("lock_released") != nil)
   }
 
   @Test("a checkpoint that is held back names the process whose snapshot does it")
@@ -108,13 +96,13 @@ import Testing
           + #" INSERT INTO t(b) SELECT zeroblob(4000) FROM n"}"#)
       #expect(try spool.awaitedResult("w\(number).json").status == "done")
     }
-    let event = try #require(try event("checkpoint_held_back"))
+    let event = try #require(try spool.awaitedEvent("checkpoint_held_back"))
     #expect(event["text"]?.string?.contains("process \(getpid())") == true)
     #expect(event["count"]?.integer ?? 0 >= 1000)
     #expect(try eventually { try heldBackPages() >= 1000 })
     // Nothing more is written: time alone tells of the end.
     try reader.execute("ROLLBACK")
-    #expect(try self.event("checkpoint_caught_up") != nil)
+    #expect(try spool.awaitedEvent("checkpoint_caught_up") != nil)
     #expect(try eventually { try heldBackPages() == 0 })
   }
 
